@@ -1,0 +1,1 @@
+"""The gallery: sick trainings, the same trainings mended, and healthy ones."""

@@ -1,0 +1,54 @@
+"""Trains the gallery and opens TensorBoard on it: `python -m demo`."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+
+def train(log_dir: Path, seed: int) -> None:
+    """Trains every run of the gallery into its own directory below `log_dir`."""
+    import tensorboard_gradhealth as gradhealth
+    from demo.gallery import RUNS
+
+    for number, run in enumerate(RUNS, 1):
+        started = time.monotonic()
+        print(f"[{number:2}/{len(RUNS)}] {run.name:22} {run.story}", flush=True)
+        shutil.rmtree(log_dir / run.name, ignore_errors=True)
+        callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0)
+        run.train([callback], seed)
+        roots = [f"{f.code} {f.rule}" for f in callback.findings if not f.caused_by]
+        verdict = ", ".join(roots) or "healthy"
+        print(f"{'':8}{time.monotonic() - started:4.1f} s: {verdict}", flush=True)
+
+
+def serve(log_dir: Path, port: int) -> int:
+    """Runs TensorBoard on `log_dir` until it is interrupted."""
+    print(f"\nTensorBoard on {log_dir} - open the Gradient Health tab. Stop with Ctrl+C.\n")
+    command = [sys.executable, "-m", "tensorboard.main", "--logdir", str(log_dir)]
+    try:
+        return subprocess.call([*command, "--port", str(port), "--reload_interval", "5"])
+    except KeyboardInterrupt:
+        return 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m demo", description=__doc__)
+    parser.add_argument("--logdir", type=Path, default=Path("demo_logs"))
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--port", type=int, default=6006, help="0 picks a free one")
+    parser.add_argument("--train-only", action="store_true", help="do not start TensorBoard")
+    options = parser.parse_args()
+    train(options.logdir, options.seed)
+    return 0 if options.train_only else serve(options.logdir, options.port)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,8 @@
+"""All runs of the gallery, in the order in which they are worth looking at."""
+
+from __future__ import annotations
+
+from demo import article, healthy, illnesses
+from demo._run import DemoRun
+
+RUNS: tuple[DemoRun, ...] = article.RUNS + illnesses.RUNS + healthy.RUNS

@@ -1,0 +1,52 @@
+"""Gradient Health: tells why a network is not training, in TensorBoard and on the console.
+
+>>> import tensorboard_gradhealth as gradhealth
+>>> callback = gradhealth.HealthCallback("logs/run1")  # doctest: +SKIP
+
+Names are loaded when they are first used, so that TensorBoard, which imports this package to find
+the plugin, does not import TensorFlow with it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from tensorboard_gradhealth.version import VERSION as __version__
+
+if TYPE_CHECKING:
+    from tensorboard_gradhealth import summary
+    from tensorboard_gradhealth.diagnose import diagnose
+    from tensorboard_gradhealth.training.keras_callback import HealthCallback
+    from tensorboard_gradhealth.types import Evidence, Finding
+
+
+_HOMES = {
+    "HealthCallback": "tensorboard_gradhealth.training.keras_callback",
+    "diagnose": "tensorboard_gradhealth.diagnose",
+    "Finding": "tensorboard_gradhealth.types",
+    "Evidence": "tensorboard_gradhealth.types",
+}
+
+__all__ = ["Evidence", "Finding", "HealthCallback", "__version__", "diagnose", "summary"]
+
+
+def __getattr__(name: str) -> Any:
+    if name == "summary":
+        return importlib.import_module("tensorboard_gradhealth.summary")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    try:
+        return getattr(importlib.import_module(_HOMES[name]), name)
+    except ModuleNotFoundError as error:
+        if error.name not in ("tensorflow", "keras"):
+            raise
+        raise ModuleNotFoundError(
+            f"tensorboard_gradhealth.{name} needs TensorFlow: "
+            "pip install tensorboard-gradhealth[tensorflow]  (or [cpu])",
+            name=error.name,
+        ) from error
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,26 @@
+"""NaN and infinity among the model's inputs."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tensorboard_gradhealth.signals._base import Signal, StepContext, Tensor, count_if_any
+from tensorboard_gradhealth.types import SignalSpec
+
+
+def measure(context: StepContext) -> Tensor:
+    if not context.inputs:
+        return None
+    sums = tf.stack([tf.reduce_sum(tf.cast(x, tf.float32)) for x in context.inputs])
+    return tf.reduce_sum(count_if_any(sums, lambda: context.inputs))
+
+
+SPEC = SignalSpec(
+    name='input_nonfinite',
+    title='Non-finite inputs',
+    unit='elements',
+    axis='run',
+    healthy=(None, 0.0),
+    description='NaN and infinite elements in the input batch.',
+)
+SIGNAL = Signal(SPEC, phase='step', cost='light', measure=measure)

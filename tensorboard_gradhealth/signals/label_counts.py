@@ -1,0 +1,23 @@
+"""How often each class was seen as a label."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tensorboard_gradhealth.signals._base import RunningContext, Signal, Tensor
+from tensorboard_gradhealth.types import SignalSpec
+
+
+def measure(context: RunningContext) -> Tensor:
+    return context.before + tf.reduce_sum(context.samples, axis=0)[:, tf.newaxis]
+
+
+SPEC = SignalSpec(
+    name="label_counts",
+    title="Labels",
+    unit="samples",
+    axis="class",
+    fields=("count",),
+    description="How many of the samples looked at so far carried each class.",
+)
+SIGNAL = Signal(SPEC, phase="class", cost="standard", measure=measure)

@@ -1,0 +1,24 @@
+"""The size of each variable's weights."""
+
+from __future__ import annotations
+
+import tensorflow as tf
+
+from tensorboard_gradhealth.signals._base import Signal, Tensor, UpdateContext
+from tensorboard_gradhealth.types import SignalSpec
+
+
+def measure(context: UpdateContext) -> Tensor:
+    sizes = [float(variable.shape.num_elements()) for variable in context.variables]
+    return tf.sqrt(context.squared_weights / tf.constant(sizes))
+
+
+SPEC = SignalSpec(
+    name='weight_rms',
+    title='Weight size',
+    unit='parameter',
+    axis='variable',
+    scale='log',
+    description='Root mean square of each variable before the step.',
+)
+SIGNAL = Signal(SPEC, phase='update', cost='standard', measure=measure)

@@ -1,0 +1,180 @@
+"""Looks at the activation functions inside a Keras model.
+
+An activation is either the `activation` of a layer that computes something first (Dense, Conv) or
+a layer of its own (Activation, ReLU). Either way its outputs are read as they are, but its inputs
+are computed a second time for a few samples: see `keras_hooks`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tensorboard_gradhealth.signals._base import ActivationContext
+from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.guard import Guard
+from tensorboard_gradhealth.training.instrument import Instrument
+from tensorboard_gradhealth.training.patches import Patches
+from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.types import Row
+
+Tensor = Any
+Function = Callable[[Tensor], Tensor]
+
+SAMPLE_ELEMENTS = 16_384
+"""About how many elements of each activation are looked at in a step."""
+MIN_SAMPLES, MAX_SAMPLES = 4, 32
+
+ACTIVATION_LAYERS = (
+    keras.layers.Activation,
+    keras.layers.ReLU,
+    keras.layers.LeakyReLU,
+    keras.layers.PReLU,
+    keras.layers.ELU,
+)
+_NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu")
+
+
+class ActivationHooks:
+    """Measures the activations of `model` while a step is being recorded."""
+
+    def __init__(
+        self, model: keras.Model, instrument: Instrument, recorder: StepRecorder, guard: Guard
+    ) -> None:
+        self._model = model
+        self._instrument = instrument
+        self._recorder = recorder
+        self._guard = guard
+        self._names = keras_model.LayerNames(model)
+        self._calls: Counter[str] = Counter()
+        # Linear layers of this step by the `id` of their output, which is kept alive beside them.
+        self._producers: dict[int, tuple[Tensor, Any, Tensor]] = {}
+        self._output_layers = keras_model.output_layers(model)
+
+    def begin(self) -> None:
+        """Forgets the calls of the step before."""
+        self._calls.clear()
+        self._producers.clear()
+
+    def install(self, patches: Patches) -> None:
+        """Hooks every layer that applies an activation function or may feed one."""
+        if not self._instrument.wants("activation"):
+            return
+        for layer in keras_model.inner_layers(self._model):
+            if isinstance(layer, ACTIVATION_LAYERS):
+                patches.wrap(layer, "call", functools.partial(self._activation_layer, layer))
+            elif _recomputable(layer):
+                patches.wrap(layer, "call", functools.partial(self._computing_layer, layer))
+
+    def _computing_layer(self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = call(inputs, *args, **kwargs)
+        if self._recorder.recording:
+            function = getattr(layer, "activation", None)
+            if function is None or keras_model.function_name(function) == "linear":
+                self._producers[id(outputs)] = (outputs, call, inputs)
+            elif _elementwise(function):
+                with self._guard.protect(f"the activation of `{self._names[layer]}`"):
+                    sample = tf.stop_gradient(inputs[: sample_size(outputs)])
+                    before = _without_activation(layer, call, sample)
+                    self._measure(layer, function, outputs, before)
+        return outputs
+
+    def _activation_layer(self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+        outputs = call(inputs, *args, **kwargs)
+        function = getattr(layer, "activation", None) or call
+        if self._recorder.recording and _elementwise(function):
+            with self._guard.protect(f"the activation of `{self._names[layer]}`"):
+                _, produce, source = self._producers.get(id(inputs), (None, _same, inputs))
+                before = produce(tf.stop_gradient(source[: sample_size(outputs)]))
+                self._measure(layer, function, outputs, before)
+        return outputs
+
+    def _measure(self, layer: Any, function: Function, outputs: Tensor, before: Tensor) -> None:
+        with keras.StatelessScope(), tf.GradientTape() as tape:
+            before = tf.stop_gradient(before)
+            tape.watch(before)
+            after = function(before)
+        slopes = tape.gradient(after, before)
+        row = self._row(layer, function, outputs)
+        sample_outputs = tf.stop_gradient(tf.cast(after, tf.float32))
+        self._instrument.activation(
+            row,
+            ActivationContext(
+                outputs=tf.stop_gradient(outputs),
+                sample_inputs=tf.cast(before, tf.float32),
+                sample_outputs=sample_outputs,
+                sample_slopes=None if slopes is None else tf.cast(slopes, tf.float32),
+                steepest=steepest_slope(function) if _is_pure(function) else None,
+                silent_samples=self._instrument.silence(row.name, sample_outputs),
+            ),
+        )
+
+    def _row(self, layer: Any, function: Function, outputs: Tensor) -> Row:
+        name = self._names[layer]
+        self._calls[name] += 1
+        nth = self._calls[name]
+        return Row(
+            name=name if nth == 1 else f"{name} (call {nth})",
+            layer=name,
+            role="output" if id(layer) in self._output_layers else "hidden",
+            size=int(outputs.shape[-1]),
+            function=keras_model.function_name(getattr(layer, "activation", None) or layer),
+        )
+
+
+def sample_size(outputs: Tensor) -> int:
+    """Returns how many samples of a batch, `[batch, ..., units]`, are looked at."""
+    per_sample = outputs.shape[1:].num_elements() or SAMPLE_ELEMENTS
+    return max(MIN_SAMPLES, min(MAX_SAMPLES, SAMPLE_ELEMENTS // per_sample))
+
+
+@functools.cache
+def steepest_slope(function: Function) -> float:
+    """Returns the largest absolute slope of one of Keras' own activation functions."""
+    # By differences: no gradient tape records inside `init_scope`.
+    with tf.init_scope():
+        points = np.linspace(-10.0, 10.0, 2001, dtype=np.float32)
+        values = np.asarray(function(tf.constant(points)))
+    return float(np.max(np.abs(np.diff(values) / np.diff(points))))
+
+
+def _without_activation(layer: Any, call: Any, inputs: Tensor) -> Tensor:
+    # The stateless scope drops whatever a layer would update on the way, seeds included.
+    with keras.StatelessScope(), _swapped(layer, "activation", keras.activations.linear):
+        return call(inputs)
+
+
+@contextlib.contextmanager
+def _swapped(layer: Any, name: str, value: Any) -> Iterator[None]:
+    attributes = vars(layer)
+    original = attributes[name]
+    attributes[name] = value
+    try:
+        yield
+    finally:
+        attributes[name] = original
+
+
+def _same(tensor: Tensor) -> Tensor:
+    return tensor
+
+
+def _recomputable(layer: Any) -> bool:
+    return isinstance(layer, (keras.layers.Dense, keras.layers.EinsumDense)) or hasattr(
+        layer, "convolution_op"
+    )
+
+
+def _elementwise(function: Function) -> bool:
+    return keras_model.function_name(function) not in _NOT_ELEMENTWISE
+
+
+def _is_pure(function: Function) -> bool:
+    return getattr(function, "__module__", "").startswith("keras.src.activations")

@@ -1,0 +1,98 @@
+"""Looks at the batches that a Keras model is trained on: scale of the inputs, classes of the labels."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.instrument import Instrument
+from tensorboard_gradhealth.types import Row
+
+Tensor = Any
+
+MAX_FEATURES = 1024
+"""An input with more features is described as a whole: one row instead of thousands."""
+MAX_CLASSES = 4096
+REGRESSION_LOSSES = frozenset(
+    {
+        "mse",
+        "mean_squared_error",
+        "mae",
+        "mean_absolute_error",
+        "mean_absolute_percentage_error",
+        "mean_squared_logarithmic_error",
+        "huber",
+        "log_cosh",
+    }
+)
+
+
+class DataHooks:
+    """Measures inputs and labels of the step under way."""
+
+    def __init__(self, model: keras.Model, instrument: Instrument) -> None:
+        self._instrument = instrument
+        self._loss = keras_model.loss_name(model)
+        self.float_inputs: list[Tensor] = []
+
+    def inputs(self, data: Any) -> None:
+        """Measures the inputs of a batch: `x` or `(x, y[, sample_weight])`, nested as Keras does."""
+        x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
+        self.float_inputs = []
+        for name, value in named_tensors("x", x):
+            if value.dtype.is_floating:  # integers are ids or raw bytes, and are never NaN
+                self.float_inputs.append(value)
+                self._features(name, value, "input")
+        if self._loss in REGRESSION_LOSSES:
+            for name, value in named_tensors("y", y):
+                self._features(name, value, "target")
+
+    def labels(self, y: Any = None, y_pred: Any = None, **_: Any) -> None:
+        """Counts the classes of a batch of labels, where the loss says that they are classes."""
+        counted = one_hot_labels(self._loss, y, y_pred)
+        if counted is not None and counted.shape[-1] <= MAX_CLASSES:
+            rows = [Row(str(i), role="label") for i in range(counted.shape[-1])]
+            self._instrument.running("class", "y", rows, lambda: counted)
+
+    def _features(self, name: str, value: Tensor, role: str) -> None:
+        rows = feature_rows(name, value, role)
+        self._instrument.running(
+            "feature", name, rows, lambda: tf.reshape(tf.cast(value, tf.float32), [-1, len(rows)])
+        )
+
+
+def named_tensors(name: str, nested: Any) -> list[tuple[str, Tensor]]:
+    """Returns the tensors of a nested structure, named by their keys: `x`, `age`, `x[0]`."""
+    if isinstance(nested, dict):
+        return [pair for key in nested for pair in named_tensors(str(key), nested[key])]
+    if isinstance(nested, (list, tuple)):
+        parts = enumerate(nested)
+        return [pair for i, part in parts for pair in named_tensors(f"{name}[{i}]", part)]
+    return [(name, nested)] if isinstance(nested, tf.Tensor) else []
+
+
+def feature_rows(name: str, value: Tensor, role: str) -> list[Row]:
+    """Returns a row for each entry of the last axis (feature, channel) of `[batch, ..., last]`."""
+    last = value.shape[-1] if value.shape.rank not in (None, 0, 1) else 1
+    if last is None or last > MAX_FEATURES or last == 1:
+        return [Row(name, role=role)]
+    dots = ":" if value.shape.rank == 2 else "..."
+    return [Row(f"{name}[{dots}, {i}]", role=role) for i in range(last)]
+
+
+def one_hot_labels(loss: str, y: Any, y_pred: Any) -> Tensor | None:
+    """Returns float32 `[n, classes]`, or `None` where `loss` does not compare classes."""
+    if not (isinstance(y, tf.Tensor) and isinstance(y_pred, tf.Tensor)):
+        return None
+    classes = y_pred.shape[-1]
+    if loss == "sparse_categorical_crossentropy":
+        return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), classes)
+    if loss == "categorical_crossentropy":
+        return tf.reshape(tf.cast(y, tf.float32), [-1, classes])
+    if loss == "binary_crossentropy" and classes == 1:
+        positive = tf.reshape(tf.cast(y, tf.float32), [-1, 1])
+        return tf.concat([1.0 - positive, positive], axis=1)
+    return None

@@ -1,0 +1,40 @@
+"""Keeps a fault of ours out of the user's training."""
+
+from __future__ import annotations
+
+import contextlib
+import traceback
+import warnings
+from collections.abc import Iterator
+
+
+class MonitorWarning(UserWarning):
+    """Something of the run cannot be measured; training goes on unharmed."""
+
+
+class Guard:
+    """Reports each kind of trouble once and lets training go on.
+
+    Attributes:
+      reports: What was reported so far, by the name of what failed.
+    """
+
+    def __init__(self) -> None:
+        self.reports: dict[str, str] = {}
+
+    @contextlib.contextmanager
+    def protect(self, what: str) -> Iterator[None]:
+        """Swallows and reports whatever goes wrong inside while doing `what`."""
+        try:
+            yield
+        except Exception as error:  # the one place that must catch everything
+            frame = traceback.extract_tb(error.__traceback__)[-1]
+            where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
+            self.report(what, f"{type(error).__name__}: {error} ({where})")
+
+    def report(self, what: str, reason: str) -> None:
+        """Says once that `what` is not measured, and why."""
+        if what not in self.reports:
+            self.reports[what] = reason
+            text = f"Gradient Health cannot measure {what}: {reason}. Training goes on."
+            warnings.warn(text, MonitorWarning, stacklevel=2)

@@ -1,0 +1,147 @@
+"""Carries measurements out of a compiled training step.
+
+`tf.summary` cannot run inside a function compiled by XLA, and a host read at every step would
+stall an accelerator. So the step writes one row of numbers into a small ring of variables, and the
+host reads many rows at once. Every step is there in full; nothing is lost between two reads as
+long as they are at most `capacity` steps apart.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import tensorflow as tf
+
+from tensorboard_gradhealth.types import NOT_MEASURED
+
+Tensor = Any
+
+
+@dataclasses.dataclass(frozen=True)
+class Slot:
+    """Where the rows of one measurement stand in a ring row.
+
+    Attributes:
+      signal: Name of the signal.
+      rows: Names of its rows.
+      start: Column of the first.
+    """
+
+    signal: str
+    rows: tuple[str, ...]
+    start: int
+
+    @property
+    def columns(self) -> slice:
+        return slice(self.start, self.start + len(self.rows))
+
+
+class StepRecorder:
+    """Ring of the last steps' measurements on the device.
+
+    Between `begin` and `commit`, `put` hands in measurements; `commit` writes them as one ring row.
+    The first step that is traced decides which measurements there are; what a later trace adds is
+    given to `report`, because the ring cannot grow under functions that are already compiled.
+
+    Args:
+      capacity: Steps the ring holds, >= 1.
+      report: Called with a sentence about a measurement that cannot be kept.
+    """
+
+    def __init__(self, capacity: int, report: Callable[[str], None]) -> None:
+        self.capacity = capacity
+        self.slots: dict[tuple[str, tuple[str, ...]], Slot] = {}
+        self._report = report
+        self._values: dict[tuple[str, tuple[str, ...]], Tensor] = {}
+        self._carriers: dict[tuple[str, tuple[str, ...]], Any] = {}
+        self._graph: Any = None
+        self._ring: Any = None
+        self.read_steps = 0
+        with tf.init_scope():
+            self._steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="gradhealth_steps")
+
+    @property
+    def recording(self) -> bool:
+        """Whether a step is being traced or run right now."""
+        return self._graph is not None
+
+    @property
+    def steps(self) -> Tensor:
+        """int64 `[]`: steps recorded so far."""
+        return self._steps
+
+    def begin(self) -> None:
+        """Starts a training step."""
+        self._graph = _graph()
+        self._values = {}
+
+    def end(self) -> None:
+        """Ends the step under way; what was put and not committed is forgotten."""
+        self._graph = None
+
+    def put(self, signal: str, rows: Sequence[str], values: Tensor) -> None:
+        """Hands in `values`, float32 `[len(rows)]`, of one signal for the step under way."""
+        key = (signal, tuple(rows))
+        values = tf.reshape(tf.cast(values, tf.float32), [len(key[1])])
+        if _graph() is self._graph:
+            self._values[key] = values
+            return
+        # Inside a branch or a nested function: its tensors cannot be read from the step's graph.
+        if key not in self._carriers:
+            with tf.init_scope():
+                initial = tf.fill([len(key[1])], NOT_MEASURED)
+                self._carriers[key] = tf.Variable(initial, trainable=False)
+        self._carriers[key].assign(values)
+
+    def read(self) -> tuple[int, npt.NDArray[np.float32]]:
+        """Returns what was recorded since the last read.
+
+        Returns:
+          The number of the first step returned, counted from 0, and float32 `[steps, columns]`.
+        """
+        total = int(self._steps.numpy())
+        first = max(self.read_steps, total - self.capacity)
+        self.read_steps = total
+        if self._ring is None or first == total:
+            return first, np.empty((0, 0), np.float32)
+        positions = np.arange(first, total) % self.capacity
+        return first, self._ring.numpy()[positions]
+
+    def commit(self) -> None:
+        """Writes what was put since `begin` as the ring row of this step."""
+        values = {**self._values, **{key: var.read_value() for key, var in self._carriers.items()}}
+        if self._ring is None:
+            self._allocate(values)
+        for signal, rows in values.keys() - self.slots.keys():
+            self._report(f"{signal} of {', '.join(rows)} appeared after the first step was traced")
+        parts = [values.get(key, _absent(slot)) for key, slot in self.slots.items()]
+        position = tf.cast(self._steps % self.capacity, tf.int32)
+        row = tf.concat(parts, axis=0)[tf.newaxis] if parts else tf.zeros([1, 0])
+        self._ring.scatter_update(tf.IndexedSlices(row, position[tf.newaxis]))
+        self._steps.assign_add(1)
+        for key, carrier in self._carriers.items():
+            carrier.assign(_absent(self.slots[key]))
+
+    def _allocate(self, values: dict[tuple[str, tuple[str, ...]], Tensor]) -> None:
+        start = 0
+        for key in values:
+            self.slots[key] = Slot(*key, start)
+            start += len(key[1])
+        with tf.init_scope():
+            self._ring = tf.Variable(
+                tf.fill([self.capacity, start], NOT_MEASURED),
+                trainable=False,
+                name="gradhealth_ring",
+            )
+
+
+def _absent(slot: Slot) -> Tensor:
+    return tf.fill([len(slot.rows)], NOT_MEASURED)
+
+
+def _graph() -> Any:
+    return "eager" if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

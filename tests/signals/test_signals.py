@@ -1,0 +1,177 @@
+"""Every signal against its reference in plain NumPy."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from tensorboard_gradhealth.signals import PRESETS, all_signals, preset_signals
+from tensorboard_gradhealth.signals._base import (
+    ActivationContext,
+    GradientContext,
+    RunningContext,
+    StepContext,
+    UpdateContext,
+    squared_norm,
+)
+from tensorboard_gradhealth.signals.dead_fraction import silent_units
+from tensorboard_gradhealth.types import NOT_MEASURED
+from tests.signals import reference
+
+RANDOM = np.random.default_rng(0)
+NAN, INF = float("nan"), float("inf")
+
+
+def measure(name: str, context: Any, compiled: bool = False) -> np.ndarray:
+    signal = next(signal for signal in all_signals() if signal.spec.name == name)
+    if not compiled:
+        return np.asarray(signal.measure(context))
+    return np.asarray(tf.function(lambda: signal.measure(context), jit_compile=True)())
+
+
+def activation(inputs: Any, function: Any, **more: Any) -> ActivationContext:
+    before = tf.constant(np.asarray(inputs, np.float32))
+    with tf.GradientTape() as tape:
+        tape.watch(before)
+        after = function(before)
+    return ActivationContext(after, before, after, tape.gradient(after, before), **more)
+
+
+def update(befores: list[np.ndarray], afters: list[np.ndarray]) -> UpdateContext:
+    changes = [squared_norm(tf.constant(a - b)) for a, b in zip(afters, befores, strict=True)]
+    sizes = [squared_norm(tf.constant(b)) for b in befores]
+    return UpdateContext(tf.stack(changes), tf.stack(sizes), [tf.Variable(a) for a in afters])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_gradient_norm_of_dense_gradients(compiled: bool) -> None:
+    gradients = [RANDOM.normal(size=(7, 5)).astype("f"), RANDOM.normal(size=3).astype("f")]
+    context = GradientContext([tf.constant(g) for g in gradients])
+    expected = [reference.gradient_norm(g.astype(np.float64)) for g in gradients]
+    np.testing.assert_allclose(measure("gradient_norm", context, compiled), expected, rtol=1e-6)
+
+
+def test_gradient_norm_adds_repeated_rows_of_a_sparse_gradient_before_squaring() -> None:
+    sparse = tf.IndexedSlices(tf.constant([[1.0, 0.0], [2.0, 0.0]]), tf.constant([4, 4]), [9, 2])
+    assert measure("gradient_norm", GradientContext([sparse])) == pytest.approx([3.0])
+
+
+def test_gradient_norm_of_half_precision_does_not_overflow() -> None:
+    gradient = tf.fill([100], tf.constant(3000.0, tf.float16))
+    assert measure("gradient_norm", GradientContext([gradient])) == pytest.approx([30_000.0])
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_nonfinite_gradients_are_counted_per_variable(compiled: bool) -> None:
+    context = GradientContext([tf.constant([1.0, NAN, INF]), tf.constant([1.0]), tf.constant([-INF])])
+    assert measure("gradient_nonfinite", context, compiled).tolist() == [2, 0, 1]
+
+
+def test_nonfinite_counts_are_zero_when_only_the_square_overflows() -> None:
+    assert measure("gradient_nonfinite", GradientContext([tf.constant([1e30])])).tolist() == [0]
+
+
+def test_global_norm_is_that_of_all_gradients_together() -> None:
+    context = StepContext(squared_norms=tf.constant([9.0, 16.0]))
+    assert measure("gradient_global_norm", context) == pytest.approx(5.0)
+
+
+def test_loss_and_learning_rate_are_passed_on() -> None:
+    context = StepContext(tf.constant(0.5), tf.constant(1e-3))
+    assert measure("loss", context) == pytest.approx(0.5)
+    assert measure("learning_rate", context) == pytest.approx(1e-3)
+
+
+def test_nonfinite_inputs_are_counted_over_all_inputs() -> None:
+    context = StepContext(inputs=[tf.constant([[1.0, NAN]]), tf.constant([[INF, INF]])])
+    assert measure("input_nonfinite", context) == 3
+
+
+def test_update_signals_follow_the_weights() -> None:
+    before = RANDOM.normal(size=(6, 4)).astype("f")
+    after = before + 0.1 * RANDOM.normal(size=(6, 4)).astype("f")
+    context = update([before], [after])
+    ratio = reference.update_ratio(before.astype(np.float64), after.astype(np.float64))
+    np.testing.assert_allclose(measure("update_ratio", context), [ratio], rtol=1e-5)
+    np.testing.assert_allclose(
+        measure("weight_rms", context), [reference.weight_rms(before.astype(np.float64))], rtol=1e-6
+    )
+
+
+def test_update_ratio_of_a_variable_that_was_zero_is_not_measured() -> None:
+    context = update([np.zeros(3, "f")], [np.ones(3, "f")])
+    assert measure("update_ratio", context) == NOT_MEASURED
+
+
+def test_update_ratio_of_a_broken_variable_is_not_a_number() -> None:
+    context = update([np.ones(2, "f")], [np.array([NAN, 1.0], "f")])
+    assert np.isnan(measure("update_ratio", context)).all()
+    assert measure("weight_nonfinite", context).tolist() == [1]
+
+
+@pytest.mark.parametrize(
+    ("function", "steepest"),
+    [(tf.nn.relu, 1.0), (tf.tanh, 1.0), (tf.sigmoid, 0.25), (lambda x: tf.tanh(0.01 * x), 0.01)],
+)
+def test_activation_signals(function: Any, steepest: float) -> None:
+    inputs = RANDOM.normal(scale=4.0, size=(20, 8))
+    context = activation(inputs, function, steepest=steepest)
+    before, after, slopes = (
+        np.asarray(part, np.float64)
+        for part in (context.sample_inputs, context.sample_outputs, context.sample_slopes)
+    )
+    expected = {
+        "zero_fraction": reference.zero_fraction(after),
+        "activation_gain": reference.activation_gain(before, after),
+        "activation_slope": reference.activation_slope(slopes),
+        "saturated_fraction": reference.saturated_fraction(after, slopes, steepest),
+        "activation_nonfinite": 0.0,
+    }
+    for name, value in expected.items():
+        assert measure(name, context) == pytest.approx(value, rel=1e-4), name
+
+
+def test_gain_of_a_constant_input_is_not_measured() -> None:
+    assert measure("activation_gain", activation(np.ones((4, 3)), tf.tanh)) == NOT_MEASURED
+
+
+def test_a_unit_is_silent_when_its_loudest_output_is_nothing_beside_the_layer() -> None:
+    outputs = tf.constant([[0.0, 1.0, 1e-5], [0.0, 0.0, 1e-5]])
+    assert silent_units(outputs).numpy().tolist() == [True, False, True]
+    assert silent_units(1e-9 * outputs).numpy().tolist() == [True, False, True]
+    assert silent_units(tf.zeros([2, 2])).numpy().all()
+
+
+def test_a_unit_is_dead_after_512_silent_samples() -> None:
+    context = activation(np.ones((1, 4)), tf.nn.relu, silent_samples=tf.constant([0, 511, 512, 9e9]))
+    assert measure("dead_fraction", context) == pytest.approx(0.5)
+
+
+def test_input_features_merge_batches_exactly() -> None:
+    samples = np.float32(1e4) + RANDOM.normal(size=(300, 3)).astype("f")
+    samples[5, 1] = NAN
+    state = tf.zeros([3, 6])
+    for batch in np.split(samples, [100, 101, 250]):
+        state = tf.constant(measure("input_features", RunningContext(tf.constant(batch), state)))
+    expected = reference.feature_statistics(samples.astype(np.float64))
+    np.testing.assert_allclose(state.numpy(), expected, rtol=1e-3)
+
+
+def test_label_counts_add_up() -> None:
+    state = tf.constant([[10.0], [0.0]])
+    labels = tf.one_hot([0, 1, 1], 2)
+    assert measure("label_counts", RunningContext(labels, state)).tolist() == [[11.0], [2.0]]
+
+
+def test_every_signal_describes_itself() -> None:
+    for signal in all_signals():
+        assert signal.spec.title and signal.spec.description, signal.spec.name
+        assert signal.cost in PRESETS["standard"]
+
+
+def test_unknown_preset_is_refused_by_name() -> None:
+    with pytest.raises(ValueError, match=r"'quick'.*'light', 'standard'"):
+        preset_signals("quick")

@@ -1,0 +1,51 @@
+"""Trains a model twice, with and without the observer, and compares the weights byte by byte.
+
+A program of its own, because op determinism cannot be switched off again in a process.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+
+import keras
+import tensorflow as tf
+
+import tensorboard_gradhealth as gradhealth
+from tests.training import models
+
+
+def final_weights(name: str, observed: bool, **options: object) -> bytes:
+    """Returns every weight of `name` after two epochs, BatchNorm statistics and seeds included."""
+    keras.backend.clear_session()
+    model = models.compiled(name, **options)
+    x, y = models.data()
+    with tempfile.TemporaryDirectory() as log_dir:
+        callbacks = [gradhealth.HealthCallback(log_dir, verbose=0)] if observed else []
+        model.fit(x, y, epochs=2, batch_size=48, verbose=0, callbacks=callbacks)
+        assert not observed or not callbacks[0]._guard.reports, callbacks[0]._guard.reports
+    seeds = [v for v in model.variables if "seed" in v.path]
+    optimizer = [v for v in model.optimizer.variables if "learning_rate" not in v.path]
+    values = [v.numpy().tobytes() for v in [*model.weights, *seeds, *optimizer]]
+    return b"".join(values)
+
+
+def main() -> int:
+    tf.config.experimental.enable_op_determinism()
+    modes: dict[str, dict[str, object]] = {
+        "graph": {},
+        "eager": {"run_eagerly": True},
+        "8 steps per execution": {"steps_per_execution": 8},
+    }
+    different = []
+    for name in models.MODELS:
+        for mode, options in modes.items():
+            same = final_weights(name, False, **options) == final_weights(name, True, **options)
+            print(f"{name}, {mode}: {'identical' if same else 'DIFFERENT'}", flush=True)
+            if not same:
+                different.append((name, mode))
+    return 1 if different else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
