@@ -15,6 +15,8 @@ os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 def train(log_dir: Path, seed: int) -> None:
     """Trains every run of the gallery into its own directory below `log_dir`."""
+    import keras
+
     import tensorboard_gradhealth as gradhealth
     from demo.gallery import RUNS
 
@@ -22,6 +24,7 @@ def train(log_dir: Path, seed: int) -> None:
         started = time.monotonic()
         print(f"[{number:2}/{len(RUNS)}] {run.name:22} {run.story}", flush=True)
         shutil.rmtree(log_dir / run.name, ignore_errors=True)
+        keras.backend.clear_session()  # so that every run starts again with the layer `dense`
         callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0)
         run.train([callback], seed)
         roots = [f"{f.code} {f.rule}" for f in callback.findings if not f.caused_by]

@@ -36,6 +36,7 @@ MODES: dict[str, dict[str, Any]] = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 @pytest.mark.parametrize("name", models.MODELS)
 def test_every_step_of_every_model_is_measured(name: str, mode: str, tmp_path: Path) -> None:
@@ -104,6 +105,7 @@ def test_a_new_process_goes_on_counting_from_the_optimizer(tmp_path: Path) -> No
     assert [record.step for record in read(tmp_path).records()] == list(range(16))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["mlp", "cnn", "residual", "nested"])
 def test_the_model_saves_during_and_after_training(name: str, tmp_path: Path) -> None:
     model = models.compiled(name)
@@ -126,6 +128,7 @@ def test_no_hook_is_left_behind(tmp_path: Path) -> None:
         assert not added & {"call", "train_step", "compute_loss", "apply", "update_step"}
 
 
+@pytest.mark.slow
 def test_hooks_of_an_interrupted_fit_are_replaced(tmp_path: Path) -> None:
     class Stop(keras.callbacks.Callback):  # type: ignore[misc]
         def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
@@ -156,6 +159,7 @@ def test_a_fault_of_ours_is_reported_once_and_training_goes_on(
     assert int(model.optimizer.iterations) == 12
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_findings_do_not_depend_on_how_the_step_is_run(mode: str, tmp_path: Path) -> None:
     keras.utils.set_random_seed(0)
@@ -170,6 +174,7 @@ def test_findings_do_not_depend_on_how_the_step_is_run(mode: str, tmp_path: Path
     assert gradhealth.diagnose(tmp_path) == callback.findings
 
 
+@pytest.mark.slow
 def test_a_finding_is_printed_once_on_lines_of_its_own(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -213,6 +218,7 @@ def test_an_uncompiled_model_is_refused(tmp_path: Path) -> None:
         callback.set_model(models.mlp())
 
 
+@pytest.mark.slow
 def test_final_weights_are_bit_identical() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,1 @@
+"""What Gradient Health costs and how well it diagnoses, measured by programs that anyone can run."""

@@ -1,0 +1,121 @@
+"""What measuring costs per training step: `python -m benchmarks.overhead`.
+
+All arms train the same network in one process and take turns, a few steps each, so that a machine
+that is busy with something else slows all of them alike. What counts is CPU time, and the ratio to
+plain training within a round: its minimum and median over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
+
+import keras
+import tensorflow as tf
+
+import tensorboard_gradhealth as gradhealth
+from benchmarks.networks import NETWORKS
+
+WARM_UP = 60
+"""Steps before the clock starts: tracing, and the first 51 steps, which are logged one by one."""
+
+
+class Arm:
+    """One way to train the network, advanced a few steps at a time."""
+
+    def __init__(self, name: str, network: str, log_dir: Path, jit: bool) -> None:
+        keras.utils.set_random_seed(0)
+        self.name = name
+        model, batch = NETWORKS[network]()
+        if name.startswith("tf.summary"):
+            model = _summarised(model, log_dir, histograms="histogram" in name)
+        model.compile("adam", "sparse_categorical_crossentropy", jit_compile=jit)
+        callbacks = []
+        if name in ("light", "standard", "full"):
+            callbacks = [gradhealth.HealthCallback(log_dir, preset=name, verbose=0)]
+        model._symbolic_build(data_batch=batch)
+        self._callbacks = keras.callbacks.CallbackList(callbacks, model=model, epochs=1, steps=None)
+        model.make_train_function()
+        self._callbacks.on_train_begin()
+        self._callbacks.on_epoch_begin(0)
+        data = tf.data.Dataset.from_tensors(batch).cache().repeat()
+        self._iterator = iter(data)
+        self._model = model
+        self._steps: Iterator[int] = itertools.count()
+
+    def run(self, steps: int) -> float:
+        """Trains and returns the CPU time per step, in seconds."""
+        started = time.process_time()
+        for step in itertools.islice(self._steps, steps):
+            self._callbacks.on_train_batch_begin(step)
+            logs = self._model.train_function(self._iterator)
+            self._callbacks.on_train_batch_end(step, logs)
+        return (time.process_time() - started) / steps
+
+
+def _summarised(model: keras.Model, log_dir: Path, histograms: bool) -> keras.Model:
+    """Returns the model with the gradients logged by hand, as one would without this package."""
+    writer = tf.summary.create_file_writer(str(log_dir))
+
+    class Summarised(keras.Model):  # type: ignore[misc]
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            with tf.GradientTape() as tape:
+                loss = self.compute_loss(x, y, self(x, training=True))
+            gradients = tape.gradient(loss, self.trainable_variables)
+            step = tf.cast(self.optimizer.iterations.value, tf.int64)
+            due = tf.equal(step % 10, 0) if histograms else True
+            with writer.as_default(), tf.summary.record_if(due):
+                for gradient, variable in zip(gradients, self.trainable_variables, strict=True):
+                    if histograms:
+                        tf.summary.histogram(variable.path, tf.convert_to_tensor(gradient), step)
+                    else:
+                        tf.summary.scalar(variable.path, tf.linalg.global_norm([gradient]), step)
+            self.optimizer.apply_gradients(zip(gradients, self.trainable_variables, strict=True))
+            return {"loss": loss}
+
+    return Summarised(model.inputs, model.outputs)
+
+
+def measure(network: str, names: list[str], rounds: int, steps: int, jit: bool) -> dict[str, Any]:
+    """Returns the ratios to plain training, by arm, one per round."""
+    with tempfile.TemporaryDirectory() as directory:
+        arms = [Arm(name, network, Path(directory) / str(i), jit) for i, name in enumerate(names)]
+        for arm in arms:
+            arm.run(WARM_UP)
+        times = [{arm.name: arm.run(steps) for arm in arms} for _ in range(rounds)]
+    plain = [taken["plain"] for taken in times]
+    ratios = {n: [t[n] / p for t, p in zip(times, plain, strict=True)] for n in names}
+    return {"plain ms": 1000 * statistics.median(plain), **ratios}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--steps", type=int, default=20, help="per arm and round")
+    parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
+    options = parser.parse_args()
+    print("| network | compiled by XLA | arm | ratio to plain, min | median |\n|---|---|---|---|---|")
+    for network, jit in itertools.product(options.networks, (False, True)):
+        names = ["plain", "light", "standard"]
+        if not jit:  # summaries cannot be compiled by XLA
+            names += ["tf.summary.scalar", "tf.summary.histogram, 1 step in 10"]
+        result = measure(network, names, options.rounds, options.steps, jit)
+        milliseconds = result.pop("plain ms")
+        for name, ratios in result.items():
+            low, middle = min(ratios), statistics.median(ratios)
+            shown = f"plain ({milliseconds:.0f} ms)" if name == "plain" else name
+            print(f"| {network} | {jit} | {shown} | {low:.3f} | {middle:.3f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,101 @@
+/**
+ * The axis that all charts of a run share: one column per logged window, equally wide, labelled
+ * by step. Windows cover one step early in training and many later; columns by index keep the
+ * first steps, where much goes wrong, visible.
+ */
+import type { Series } from './wire';
+
+export interface Timeline {
+  /** Last and first step of each window. */
+  steps: Float64Array;
+  firstSteps: Float64Array;
+}
+
+export interface Tick {
+  column: number;
+  step: number;
+}
+
+/** First and last step, both included. */
+export type StepRange = readonly [number, number];
+
+/** Every window of any of the series. */
+export function unionTimeline(series: readonly Series[]): Timeline {
+  const [first, ...others] = series;
+  if (!first) return { steps: new Float64Array(), firstSteps: new Float64Array() };
+  if (others.every((other) => sameSteps(first.steps, other.steps))) return first;
+  const windows = new Map<number, number>();
+  for (const { steps, firstSteps } of series) {
+    steps.forEach((step, index) => {
+      windows.set(step, firstSteps[index] as number);
+    });
+  }
+  const steps = Float64Array.from(windows.keys()).sort();
+  return { steps, firstSteps: steps.map((step) => windows.get(step) as number) };
+}
+
+function sameSteps(a: Float64Array, b: Float64Array): boolean {
+  return a.length === b.length && a.every((step, index) => step === b[index]);
+}
+
+/** For each column of `timeline` the column of a series with these steps, or -1. */
+export function alignColumns(timeline: Timeline, steps: Float64Array): Int32Array {
+  const sources = new Int32Array(timeline.steps.length);
+  let source = 0;
+  timeline.steps.forEach((step, column) => {
+    while (source < steps.length && (steps[source] as number) < step) source++;
+    sources[column] = steps[source] === step ? source : -1;
+  });
+  return sources;
+}
+
+/** The part of the timeline within `range`; all of it for null or where nothing would be left. */
+export function zoomed(timeline: Timeline, range: StepRange | null): Timeline {
+  const columns = range && columnsOf(timeline, range);
+  if (!columns) return timeline;
+  const [from, to] = columns;
+  return {
+    steps: timeline.steps.slice(from, to + 1),
+    firstSteps: timeline.firstSteps.slice(from, to + 1),
+  };
+}
+
+/** First and last column whose windows touch the range, or null if none does. */
+export function columnsOf({ steps, firstSteps }: Timeline, range: StepRange): StepRange | null {
+  const from = steps.findIndex((step) => step >= range[0]);
+  const to = firstSteps.findLastIndex((step) => step <= range[1]);
+  return from < 0 || to < from ? null : [from, to];
+}
+
+/** About `count` evenly spaced columns to label, each moved a little to a rounder step. */
+export function stepTicks(steps: Float64Array, count: number): Tick[] {
+  const last = steps.length - 1;
+  if (last < 0) return [];
+  const gap = Math.max(1, last / Math.max(1, count - 1));
+  const ticks: Tick[] = [];
+  for (let place = 0; place <= last + 0.5; place += gap) {
+    const column = roundestNear(steps, Math.min(last, Math.round(place)), Math.floor(gap / 4));
+    if (column !== ticks.at(-1)?.column) ticks.push({ column, step: steps[column] as number });
+  }
+  return ticks;
+}
+
+function roundestNear(steps: Float64Array, column: number, slack: number): number {
+  let best = column;
+  for (let offset = 1; offset <= slack; offset++) {
+    for (const other of [column - offset, column + offset]) {
+      const step = steps[other];
+      if (step !== undefined && roundness(step) > roundness(steps[best] as number)) best = other;
+    }
+  }
+  return best;
+}
+
+/** Trailing zeros, and a half for a trailing five. */
+function roundness(step: number): number {
+  if (step === 0) return 9;
+  let zeros = 0;
+  let rest = step;
+  for (; rest % 10 === 0; rest /= 10) zeros++;
+  return zeros + (rest % 5 === 0 ? 0.5 : 0);
+}

@@ -1,0 +1,160 @@
+/** The inside of a finding's card: the numbers that tell of it, why, and what to do. */
+import { formatStep, formatValue } from '../format';
+import type { Cause, Evidence, Finding, Fix } from '../wire';
+import { CHARTS_ID } from './charts';
+import { CodeBlock } from './copy_button';
+import { Marked } from './marked';
+
+export function FindingBody({ finding }: { finding: Finding }) {
+  return (
+    <div class="finding-body">
+      <ShowOnMap />
+      {finding.evidence.length > 0 && <EvidenceTable evidence={finding.evidence} />}
+      {finding.causes.length > 0 && <Causes causes={finding.causes} />}
+      {finding.fixes.length > 0 && <Fixes fixes={finding.fixes} />}
+      <Passage title="Check" text={finding.check} />
+      <Passage title="Harmless when" text={finding.harmless} />
+      <Sources finding={finding} />
+    </div>
+  );
+}
+
+/** Where charts are beneath the findings; beside them this button is not displayed. */
+function ShowOnMap() {
+  const show = () => document.getElementById(CHARTS_ID)?.scrollIntoView();
+  return (
+    <button type="button" class="button small show-on-map" onClick={show}>
+      Show on the map
+    </button>
+  );
+}
+
+function EvidenceTable({ evidence }: { evidence: readonly Evidence[] }) {
+  return (
+    <div class="scroll-x">
+      <table class="evidence">
+        <caption>Evidence</caption>
+        <thead>
+          <tr>
+            <th scope="col">Measured</th>
+            <th scope="col">Value</th>
+            <th scope="col">Limit</th>
+          </tr>
+        </thead>
+        <tbody>
+          {evidence.map((item, index) => (
+            <EvidenceRow key={index} item={item} />
+          ))}
+        </tbody>
+      </table>
+    </div>
+  );
+}
+
+function EvidenceRow({ item }: { item: Evidence }) {
+  const { label, value, limit, unit, signal, step, row } = item;
+  return (
+    <tr>
+      <th scope="row">
+        <Marked text={label} />
+        <small>
+          {row && <code>{row}</code>} at step {formatStep(step)}
+        </small>
+      </th>
+      <td class={`number ${Number.isFinite(value) ? '' : 'non-finite'}`}>
+        {formatValue(value, unit, signal)}
+      </td>
+      <td class="number muted">{limit === null ? '' : formatValue(limit, '', signal)}</td>
+    </tr>
+  );
+}
+
+function Causes({ causes }: { causes: readonly Cause[] }) {
+  return (
+    <>
+      <h4>Causes</h4>
+      <ul class="causes">
+        {causes.map(({ text, confidence, support }) => (
+          <li key={text} class={confidence.replace(' ', '-')}>
+            <span class="confidence">{confidence}</span>
+            <span>
+              <Marked text={text} />
+              {support && (
+                <small>
+                  <Marked text={support} />
+                </small>
+              )}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+function Fixes({ fixes }: { fixes: readonly Fix[] }) {
+  return (
+    <>
+      <h4>What to try, in this order</h4>
+      <ol class="fixes">
+        {fixes.map(({ text, code }) => (
+          <li key={text}>
+            <Marked text={text} />
+            {code && <CodeBlock code={code} />}
+          </li>
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Passage({ title, text }: { title: string; text: string }) {
+  if (!text) return null;
+  return (
+    <>
+      <h4>{title}</h4>
+      <p>
+        <Marked text={text} />
+      </p>
+    </>
+  );
+}
+
+function Sources({ finding: { url, references } }: { finding: Finding }) {
+  if (!url && references.length === 0) return null;
+  return (
+    <>
+      <h4>Read more</h4>
+      <ul class="sources">
+        {url && (
+          <li>
+            <code>{url}</code>
+          </li>
+        )}
+        {references.map((reference) => (
+          <li key={reference}>
+            <Linked text={reference} />
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}
+
+/** Only web addresses become links; a log must not be able to run a script. */
+function Linked({ text }: { text: string }) {
+  const parts = text.split(/(https?:\/\/[^\s)>\]]+)/);
+  return (
+    <>
+      {parts.map((part, index) =>
+        index % 2 === 1 ? (
+          <a href={part} target="_blank" rel="noreferrer noopener">
+            {part}
+          </a>
+        ) : (
+          part
+        ),
+      )}
+    </>
+  );
+}

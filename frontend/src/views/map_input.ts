@@ -1,0 +1,124 @@
+/** Pointer and keyboard on the map: reading cells, choosing a row, zooming into steps. */
+import { useMemo } from 'preact/hooks';
+import type { Actions } from '../actions';
+import { type Cell, cellAt, type MapGeometry, scrollToRow } from '../charts/map_geometry';
+import type { Cursor } from '../state';
+import type { Store } from '../store';
+import { useApp } from './context';
+import type { MapData } from './health_map';
+
+type Scroller = { current: HTMLDivElement | null };
+
+interface MapParts {
+  data: MapData;
+  geometry: MapGeometry;
+  scroller: Scroller;
+  cursor: Store<Cursor>;
+  actions: Actions;
+}
+
+const MIN_DRAG = 4;
+
+/** Handlers for the element that scrolls the map. */
+export function useMapInput(data: MapData, geometry: MapGeometry, scroller: Scroller) {
+  const { cursor, actions } = useApp();
+  return useMemo(() => {
+    const parts = { data, geometry, scroller, cursor, actions };
+    return { ...pointerHandlers(parts), onKeyDown: keyHandler(parts) };
+  }, [data, geometry, scroller, cursor, actions]);
+}
+
+function pointerHandlers(parts: MapParts) {
+  const { data, geometry, cursor, actions } = parts;
+  let pressedAt: number | null = null;
+  return {
+    onPointerDown(event: PointerEvent) {
+      if (event.button === 0) pressedAt = place(event, parts).x;
+    },
+    onPointerMove(event: PointerEvent) {
+      cursor.set(cellUnder(event, parts) ?? { row: null, column: null });
+    },
+    onPointerUp(event: PointerEvent) {
+      if (pressedAt === null) return;
+      const [from, to] = [pressedAt, place(event, parts).x];
+      pressedAt = null;
+      const cell = cellUnder(event, parts);
+      if (Math.abs(to - from) >= MIN_DRAG) zoomBetween(from, to, parts);
+      else if (cell) actions.chooseLayer(data.rows[cell.row]?.name ?? '');
+    },
+    onPointerLeave() {
+      pressedAt = null;
+      cursor.set({ row: null, column: null });
+    },
+    /** The wheel moves rows away under a pointer that stays where it is. */
+    onWheel() {
+      if (geometry.fullHeight > geometry.viewHeight) cursor.set({ row: null, column: null });
+    },
+    onDblClick: () => actions.zoom(null),
+  };
+}
+
+/** Where the pointer is on the shown part of the cells; left of them x is negative. */
+function place(event: MouseEvent, { geometry, scroller }: MapParts) {
+  const element = scroller.current as HTMLDivElement;
+  const { left, top } = element.getBoundingClientRect();
+  const stage = element.querySelector('.map-stage')?.getBoundingClientRect();
+  const x = event.clientX - (stage?.left ?? left);
+  return { x, y: Math.min(geometry.viewHeight, event.clientY - top) };
+}
+
+function cellUnder(event: MouseEvent, parts: MapParts): Cell | null {
+  const { x, y } = place(event, parts);
+  return cellAt(parts.geometry, Math.max(0, x), y, parts.scroller.current?.scrollTop ?? 0);
+}
+
+function zoomBetween(from: number, to: number, { data, geometry, actions }: MapParts): void {
+  const column = (x: number) =>
+    cellAt(geometry, Math.min(geometry.width - 1, Math.max(0, x)), 0, 0)?.column ?? 0;
+  const { firstSteps, steps } = data.timeline;
+  const [first, last] = [column(Math.min(from, to)), column(Math.max(from, to))];
+  actions.zoom([firstSteps[first] as number, steps[last] as number]);
+}
+
+const MOVES: Record<string, [rows: number, columns: number]> = {
+  ArrowUp: [-1, 0],
+  ArrowDown: [1, 0],
+  ArrowLeft: [0, -1],
+  ArrowRight: [0, 1],
+  PageUp: [-10, 0],
+  PageDown: [10, 0],
+  Home: [0, Number.NEGATIVE_INFINITY],
+  End: [0, Number.POSITIVE_INFINITY],
+};
+
+function keyHandler({ data, geometry, scroller, cursor, actions }: MapParts) {
+  return (event: KeyboardEvent) => {
+    const at = cursor.get();
+    const move = MOVES[event.key];
+    if (move) {
+      const next = moved(at, move, geometry);
+      cursor.set(next);
+      const element = scroller.current as HTMLDivElement;
+      element.scrollTop = scrollToRow(geometry, next.row, element.scrollTop);
+    } else if (event.key === 'Enter' && at.row !== null) {
+      actions.chooseLayer(data.rows[at.row]?.name ?? '');
+    } else if (event.key === 'Escape') {
+      actions.zoom(null);
+    } else return;
+    event.preventDefault();
+  };
+}
+
+/** Without a cursor the first key puts it onto the first row of the last point. */
+function moved(
+  { row, column }: Cursor,
+  [rows, columns]: [number, number],
+  geometry: MapGeometry,
+): Cell {
+  if (row === null || column === null) return { row: 0, column: geometry.columns - 1 };
+  const clamp = (value: number, count: number) => Math.min(count - 1, Math.max(0, value));
+  return {
+    row: clamp(row + rows, geometry.rows),
+    column: clamp(column + columns, geometry.columns),
+  };
+}

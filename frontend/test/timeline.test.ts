@@ -1,0 +1,43 @@
+import { describe, expect, it } from 'vitest';
+import { alignColumns, columnsOf, stepTicks, unionTimeline, zoomed } from '../src/timeline';
+import { series, timeline } from './builders';
+
+it('shares the steps of all series, each once', () => {
+  const a = series([[1, 2]], [0, 9]);
+  const b = series([[1, 2]], [5, 9]);
+  expect([...unionTimeline([a, b]).steps]).toEqual([0, 5, 9]);
+  expect(unionTimeline([a, { ...a }])).toBe(a);
+  expect(unionTimeline([]).steps).toHaveLength(0);
+});
+
+it('says which point of a series belongs to a column, or that none does', () => {
+  expect([...alignColumns(timeline([0, 5, 9]), Float64Array.of(5, 9))]).toEqual([-1, 0, 1]);
+});
+
+describe('ranges of steps', () => {
+  const windows = timeline([0, 1, 11, 21], [0, 1, 2, 12]);
+
+  it('take in every window that they touch', () => {
+    expect(columnsOf(windows, [5, 13])).toEqual([2, 3]);
+    expect(columnsOf(windows, [0, 0])).toEqual([0, 0]);
+    expect(columnsOf(windows, [30, 40])).toBeNull();
+  });
+
+  it('zoom to these windows, and to all where none is left', () => {
+    expect([...zoomed(windows, [1, 11]).steps]).toEqual([1, 11]);
+    expect(zoomed(windows, [90, 99])).toBe(windows);
+    expect(zoomed(windows, null)).toBe(windows);
+  });
+});
+
+describe('stepTicks', () => {
+  it('prefers round steps', () => {
+    const steps = Float64Array.from({ length: 101 }, (_, i) => 10 * i + 7 - (i % 10 === 0 ? 7 : 0));
+    expect(stepTicks(steps, 5).every(({ step }) => step % 100 === 0)).toBe(true);
+  });
+
+  it('labels a single point once, and nothing when there is none', () => {
+    expect(stepTicks(Float64Array.of(3), 5)).toEqual([{ column: 0, step: 3 }]);
+    expect(stepTicks(new Float64Array(), 5)).toEqual([]);
+  });
+});

@@ -1,0 +1,190 @@
+// @vitest-environment happy-dom
+import { render } from 'preact';
+import { afterEach, describe, expect, it } from 'vitest';
+import { type Actions, createActions } from '../src/actions';
+import type { Api } from '../src/api';
+import { type AppState, type Cursor, initialState } from '../src/state';
+import { createStore } from '../src/store';
+import { readHash } from '../src/url_state';
+import { App } from '../src/views/app';
+import { AppContext } from '../src/views/context';
+import { summarize } from '../src/views/map_table';
+import type { RunDetail } from '../src/wire';
+import { detail, finding, series, summary } from './builders';
+
+const HOSTILE = '<img src=x onerror=alert(1)>/`NaN`/"><script>alert(2)</script>';
+
+/** The whole page with `state`; there is no server behind it. */
+function show(state: Partial<AppState>): { page: HTMLElement; actions: Actions } {
+  const store = createStore<AppState>({ ...initialState(readHash('')), ...state });
+  const cursor = createStore<Cursor>({ column: null, row: null });
+  const actions = createActions(store, {} as Api, () => new Date(0));
+  const page = document.body.appendChild(document.createElement('div'));
+  render(
+    <AppContext.Provider value={{ store, cursor, actions }}>
+      <App />
+    </AppContext.Provider>,
+    page,
+  );
+  return { page, actions };
+}
+
+function showRun(run: RunDetail, state: Partial<AppState> = {}) {
+  const runs = [summary({ run: run.run, verdict: run.verdict })];
+  return show({ runs, run: run.run, detail: run, ...state });
+}
+
+const find = (page: HTMLElement, id: string) => page.querySelector(`[data-testid="${id}"]`);
+const settle = () => new Promise((resolve) => setTimeout(resolve));
+
+afterEach(() => {
+  for (const page of [...document.body.children]) {
+    render(null, page);
+    page.remove();
+  }
+});
+
+describe('states of the page', () => {
+  it('tells a newcomer how to begin', () => {
+    const { page } = show({ runs: [] });
+    expect(find(page, 'empty')?.textContent).toContain('gradhealth.HealthCallback("logs/run1")');
+    expect(find(page, 'empty')?.textContent).toContain('tensorboard --logdir logs');
+  });
+
+  it('names the run that is missing and those that are there', () => {
+    const { page } = show({ runs: [summary({ run: 'here' })], run: 'gone' });
+    const text = find(page, 'unknown-run')?.textContent;
+    expect(text).toContain('There is no run gone here');
+    expect(text).toContain('Show here');
+  });
+
+  it('says why a run cannot be read', () => {
+    const runs = [summary({ verdict: 'unreadable', reason: 'Rows are not JSON.' })];
+    expect(find(show({ runs, run: 'cnn' }).page, 'error')?.textContent).toContain(
+      'Rows are not JSON.',
+    );
+  });
+
+  it('keeps what was loaded while the server is gone', () => {
+    const problem = { status: 0, reason: 'Failed to fetch' };
+    const { page } = showRun(detail(), { problem, updated: new Date(0) });
+    expect(find(page, 'error')?.textContent).toContain('Failed to fetch');
+    expect(find(page, 'verdict')?.textContent).toBe('Healthy');
+  });
+});
+
+describe('a healthy run', () => {
+  it('says what was checked, and what was not and why', () => {
+    const rules = [
+      { rule: 'dead_units', code: 'GH401', state: 'clean' as const, reason: '' },
+      {
+        rule: 'overfitting',
+        code: 'GH606',
+        state: 'not evaluated' as const,
+        reason: 'needs `validation_data`',
+      },
+    ];
+    const { page } = showRun(detail({ rules }));
+    expect(page.textContent).toContain('1 rule watched');
+    expect(find(page, 'rules')?.textContent).toContain('0 flagged, 1 clean, 1 not evaluated');
+    expect(find(page, 'rules')?.textContent).toContain('needs validation_data');
+  });
+
+  it('says how many points a sampling server left', () => {
+    const notes = ['Showing 10 of 3000 points.'];
+    const { page } = showRun(detail({ kept: 10, written: 3000, notes }));
+    expect(page.textContent).toContain('showing 10 of 3,000 points');
+    expect(find(page, 'notes')?.textContent).toBe('Showing 10 of 3000 points.');
+  });
+});
+
+describe('findings', () => {
+  const root = finding({
+    rule: 'learning_rate_too_high',
+    severity: 'error',
+    title: 'Learning rate is too high for `dense/kernel`',
+    evidence: [
+      { label: 'loss', value: Number.NaN, limit: 0.5, unit: '', signal: '', step: 4, row: 'a' },
+    ],
+    causes: [{ text: 'No warm-up', confidence: 'likely', support: 'Seen at step 0.' }],
+    fixes: [{ text: 'Lower it.', code: 'SGD(0.01)' }],
+    references: ['Smith 2017, https://arxiv.org/abs/1506.01186', 'javascript:alert(1)'],
+  });
+  const consequence = finding({ caused_by: 'learning_rate_too_high' });
+  const run = detail({
+    verdict: 'error',
+    headline: root.title,
+    findings: [root, consequence],
+  });
+
+  it('say what is wrong in words, with names as code', () => {
+    const { page } = showRun(run);
+    const verdict = find(page, 'verdict');
+    expect(verdict?.textContent).toBe('Ill: Learning rate is too high for dense/kernel');
+    expect(verdict?.querySelector('code')?.textContent).toBe('dense/kernel');
+  });
+
+  it('open into evidence, causes and fixes', () => {
+    const { page } = showRun(run, { finding: root.id });
+    const card = find(page, 'finding') as HTMLElement;
+    expect(card.dataset).toMatchObject({ rule: 'learning_rate_too_high', severity: 'error' });
+    expect(card.querySelector('td.non-finite')?.textContent).toBe('NaN');
+    for (const text of ['since step 4, still open', 'likely', 'No warm-up', 'SGD(0.01)']) {
+      expect(card.textContent).toContain(text);
+    }
+  });
+
+  it('make links of web addresses only', () => {
+    const links = [...showRun(run, { finding: root.id }).page.querySelectorAll('a')];
+    expect(links.map((link) => link.href)).toEqual(['https://arxiv.org/abs/1506.01186']);
+  });
+
+  it('fold consequences away until one is chosen', async () => {
+    const { page, actions } = showRun(run);
+    const folded = page.querySelector('details.consequences') as HTMLDetailsElement;
+    expect(folded.textContent).toContain('Explains 1 other finding');
+    expect(folded.open).toBe(false);
+    await actions.chooseFinding(consequence.id);
+    await settle();
+    await settle();
+    expect(folded.open).toBe(true);
+  });
+});
+
+it('shows hostile names as the text they are', () => {
+  const rows = [{ name: HOSTILE, layer: HOSTILE, role: HOSTILE, size: 1, function: HOSTILE }];
+  const run = detail({
+    run: HOSTILE,
+    verdict: 'error',
+    headline: HOSTILE,
+    rows: { variable: rows },
+    facts: { [HOSTILE]: HOSTILE },
+    notes: [HOSTILE],
+    findings: [
+      finding({ title: HOSTILE, layers: [HOSTILE], fixes: [{ text: HOSTILE, code: HOSTILE }] }),
+    ],
+  });
+  const loaded = { gradient_norm: series([[1]], [9]) };
+  const { page } = showRun(run, { finding: 'dead_units', series: loaded, table: true });
+  expect(page.querySelectorAll('img, script')).toHaveLength(0);
+  expect(page.querySelector('.table-view th[scope=row]')?.textContent).toBe(HOSTILE);
+  expect(page.querySelector('[data-testid=run-item] .run-name')?.textContent).toBe(HOSTILE);
+});
+
+describe('the map as a table', () => {
+  it('counts what is not finite, and keeps it out of lowest and highest', () => {
+    const values = [2, Number.NaN, Number.POSITIVE_INFINITY, 1, Number.NaN];
+    expect(summarize(values)).toEqual({
+      first: 2,
+      lowest: 1,
+      highest: 2,
+      last: Number.NaN,
+      nans: 2,
+      infs: 1,
+    });
+  });
+
+  it('has nothing to say of a row that was never measured', () => {
+    expect(summarize([])).toMatchObject({ first: undefined, lowest: undefined, nans: 0 });
+  });
+});

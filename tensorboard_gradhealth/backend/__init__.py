@@ -1,0 +1,1 @@
+"""The plugin inside TensorBoard's server. Needs no TensorFlow."""

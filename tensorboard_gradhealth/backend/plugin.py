@@ -1,0 +1,116 @@
+"""The routes of the plugin: parse a request, ask `queries`, respond. See docs/http_api.md.
+
+All routes only read: TensorBoard checks neither method, host nor origin of a request.
+"""
+
+from __future__ import annotations
+
+import functools
+import gzip
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from tensorboard import errors, plugin_util
+from tensorboard.backend import http_util
+from tensorboard.plugins import base_plugin
+from werkzeug import wrappers
+
+from tensorboard_gradhealth.backend import queries, static_files
+from tensorboard_gradhealth.backend.runs import Judge, Runs
+from tensorboard_gradhealth.storage.metadata import PLUGIN_NAME
+from tensorboard_gradhealth.storage.reader import UnknownName, UnreadableRun
+
+Route = Callable[[Any, Any], Any]
+
+
+class _Where(NamedTuple):
+    """What every call of a data provider has to be given."""
+
+    ctx: Any
+    experiment_id: str
+
+
+class _UnreadableError(errors.PublicError):
+    http_code = 422
+
+
+class GradientHealthPlugin(base_plugin.TBPlugin):
+    """Serves diagnoses and signals of the runs in the log directory."""
+
+    plugin_name = PLUGIN_NAME
+
+    def __init__(self, context: base_plugin.TBContext, judge: Judge) -> None:
+        """Takes what TensorBoard hands to a plugin, and the rules that judge a run afterwards."""
+        self._runs = Runs(context.data_provider, judge)
+
+    def get_plugin_apps(self) -> dict[str, Any]:
+        """See `TBPlugin.get_plugin_apps`."""
+        return {
+            "/runs": self._serve(self._runs_route),
+            "/run": self._serve(self._run_route),
+            "/series": self._serve(self._series_route),
+            "/static/*": self._serve(self._static_route),
+        }
+
+    def is_active(self) -> bool:
+        """See `TBPlugin.is_active`: TensorBoard itself sees whether a log holds our data."""
+        return False
+
+    def frontend_metadata(self) -> base_plugin.FrontendMetadata:
+        """See `TBPlugin.frontend_metadata`."""
+        return base_plugin.FrontendMetadata(
+            es_module_path=f"/static/{static_files.ENTRY}", tab_name="Gradient Health"
+        )
+
+    def _serve(self, route: Route) -> Any:
+        """Turns a route into a WSGI application that answers failures with one plain sentence."""
+
+        @functools.wraps(route)
+        def respond(request: Any) -> Any:
+            environ = request.environ
+            where = _Where(plugin_util.context(environ), plugin_util.experiment_id(environ))
+            try:
+                return route(request, where)
+            except UnknownName as error:
+                raise errors.NotFoundError(str(error)) from error
+            except queries.BadArgument as error:
+                raise errors.InvalidArgumentError(str(error)) from error
+            except UnreadableRun as error:
+                raise _UnreadableError(str(error)) from error
+
+        return wrappers.Request.application(respond)
+
+    def _runs_route(self, request: Any, where: _Where) -> Any:
+        answer = queries.runs(self._runs.diagnoses(*where))
+        return http_util.Respond(request, answer, "application/json")
+
+    def _run_route(self, request: Any, where: _Where) -> Any:
+        run = _argument(request, "run")
+        diagnosis = self._runs.diagnosis(*where, run)
+        reader = None if diagnosis.reason else self._runs.reader(*where, run)
+        return http_util.Respond(request, queries.run(diagnosis, reader), "application/json")
+
+    def _series_route(self, request: Any, where: _Where) -> Any:
+        run, signal = _argument(request, "run"), _argument(request, "signal")
+        fields = request.args["fields"].split(",") if "fields" in request.args else None
+        body = queries.series(self._runs.reader(*where, run), signal, fields)
+        return http_util.Respond(
+            request,
+            gzip.compress(body, compresslevel=1),
+            "application/octet-stream",
+            content_encoding="gzip",
+        )
+
+    def _static_route(self, request: Any, where: _Where) -> Any:
+        name = request.path.partition("/static/")[2]
+        found = static_files.load(name)
+        if found is None:
+            raise errors.NotFoundError(f"There is no file {name!r}.")
+        return http_util.Respond(request, *found)
+
+
+def _argument(request: Any, name: str) -> str:
+    value = request.args.get(name)
+    if not value:
+        raise queries.BadArgument(f"The argument {name!r} is missing.")
+    return str(value)

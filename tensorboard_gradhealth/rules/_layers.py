@@ -1,0 +1,76 @@
+"""For rules on a share of each hidden layer that is lost: dead units, saturated outputs."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._base import NotEvaluated
+from tensorboard_gradhealth.rules._view import Floats, View
+from tensorboard_gradhealth.rules._wording import percent, title
+from tensorboard_gradhealth.types import Evidence, Severity
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class LostLayers:
+    """The hidden layers that lost more than the rule's limit, worst first."""
+
+    severity: Severity
+    names: tuple[str, ...]
+    title: str
+    evidence: tuple[Evidence, ...]
+
+
+def hidden_values(view: View, signal: str) -> Floats:
+    """The newest values of a signal of activations, float32 `[rows]`; NaN unless hidden.
+
+    Raises:
+      NotEvaluated: There is no hidden activation, or none was measured so far.
+    """
+    is_hidden = view.where(signal, "hidden")
+    if not is_hidden.any():
+        raise NotEvaluated("the model has no hidden activation that was recorded")
+    if not (is_hidden & view.measured(signal)).any():
+        raise NotEvaluated(f"`{signal}` was not measured yet")
+    return np.where(is_hidden, view.latest(signal), np.float32(np.nan))
+
+
+def lost_layers(view: View, signal: str, share: Floats, part: str, fate: str) -> LostLayers | None:
+    """Compares each layer with the limits `warning` and `error` of the rule.
+
+    Args:
+      view: Of the record to judge.
+      signal: Where the shares come from.
+      share: float32 `[rows]`; NaN where a layer is not to be judged.
+      part: What a share is a share of, in the plural: `units`.
+      fate: What happened to it: `dead`.
+
+    Returns:
+      The layers over `warning`; None if there is none.
+    """
+    limits, rows = view.limits, view.rows(signal)
+    lost = np.flatnonzero(share > limits["warning"])
+    if not len(lost):
+        return None
+    worst = [int(i) for i in lost[np.argsort(-share[lost], kind="stable")]]
+    names = tuple(rows[i].name for i in worst)
+    largest = float(share[worst[0]])
+    severity: Severity = "error" if largest > limits["error"] else "warning"
+    if len(worst) == 1:
+        head = title(f"{percent(largest)} of the {part} of {{}} are {fate}", names[0])
+    else:
+        head = title(f"Most {part} of {{}} are {fate}", names[0], len(worst) - 1)
+    evidence = tuple(
+        Evidence(
+            f"share of {part} that are {fate}",
+            float(share[i]),
+            limits["error" if share[i] > limits["error"] else "warning"],
+            "",
+            signal,
+            view.record.step,
+            rows[i].name,
+        )
+        for i in worst[:3]
+    )
+    return LostLayers(severity, names, head, evidence)

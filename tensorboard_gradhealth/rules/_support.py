@@ -1,0 +1,184 @@
+"""Second opinions: numbers that more than one rule reads to support a cause."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._view import Bools, Floats, View
+from tensorboard_gradhealth.rules._wording import number, percent, quoted
+from tensorboard_gradhealth.types import Cause
+
+FIRST_STEPS = 20
+"""A learning rate that is far too high shows in the size of these steps; later it may not."""
+
+HUGE_UPDATE = 0.5
+"""Share of its own size by which a kernel can change in one step and still train: measured
+0.27 to 0.42 on SGD runs that train, 0.56 on an Adam run that is degraded, 1.7 on a lost one."""
+
+
+WIDE = 100.0
+"""Times the typical standard deviation from which a feature dwarfs the others."""
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Update:
+    """The largest relative change of a kernel within the first steps."""
+
+    ratio: float
+    row: str
+    step: int
+
+
+def real_kernels(view: View, ratio: Floats, rms: Floats) -> Bools:
+    """Kernels whose relative update says something.
+
+    Not those that are tiny, that started from almost zero, or whose size does not matter because
+    a normalisation follows.
+
+    Args:
+      view: Where the rows are described.
+      ratio: `[..., rows]`, norm of the update / norm of the kernel before it.
+      rms: `[..., rows]`, root mean square of the kernel after the update.
+
+    Returns:
+      bool `[..., rows]`. A square kernel with the usual initial values has an rms of about
+      size ** -0.25; one that starts from zero (a residual or adapter branch) has none to change.
+    """
+    size = view.sizes("update_ratio")
+    before = rms / np.maximum(ratio, 1)
+    kernels = view.where("update_ratio", "kernel") & ~view.normalised("update_ratio")
+    return np.asarray(kernels & (size >= 16) & (before >= 0.1 * size**-0.25))
+
+
+def largest_first_update(view: View, least: float = HUGE_UPDATE) -> Update | None:
+    """The largest finite update ratio of the first steps; None if none exceeds `least`."""
+    if not (view.has("update_ratio") and view.has("weight_rms")):
+        return None
+    ratio = view.early("update_ratio", FIRST_STEPS, "max")
+    rms = view.early("weight_rms", FIRST_STEPS)
+    if not (ratio > least).any() or ratio.shape != rms.shape:
+        return None
+    judged = np.where(real_kernels(view, ratio, rms) & np.isfinite(ratio), ratio, 0)
+    record, row = np.unravel_index(int(judged.argmax()), judged.shape)
+    if not judged[record, row] > least:
+        return None
+    step = int(view.early_steps("update_ratio", FIRST_STEPS)[record])
+    return Update(float(judged[record, row]), view.rows("update_ratio")[row].name, step)
+
+
+def learning_rate_cause(view: View) -> Cause:
+    """The learning rate as a cause: likely when the first steps were huge."""
+    rate = view.scalar("learning_rate", "max")
+    known = f" of {number(rate)}" if rate > 0 else ""
+    text = f"the learning rate{known} is too high"
+    update = largest_first_update(view)
+    if update is None:
+        return Cause(text)
+    support = f"step {update.step} changed {quoted(update.row)} by {percent(update.ratio)}"
+    return Cause(text, "likely", f"update_ratio: {support}")
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Scale:
+    """How the input features that vary compare; `row` is the one with the largest std.
+
+    `rms` is the median over features of the root mean square, `widest_rms` that of `row`.
+    `wide` are the first features, `row` in front, that vary over `WIDE` times the typical one.
+    """
+
+    row: str
+    ratio: float
+    std: float
+    typical_std: float
+    rms: float
+    widest_rms: float
+    smallest: float
+    largest: float
+    count: int
+    wide: tuple[str, ...]
+
+
+def input_scale(view: View) -> Scale | None:
+    """Spread of the input features so far; None if none that varies was measured."""
+    if not view.has("input_features"):
+        return None
+    low, high = view.latest("input_features", "min"), view.latest("input_features", "max")
+    mean, std = view.latest("input_features", "mean"), view.latest("input_features", "std")
+    largest = np.maximum(np.abs(low), np.abs(high))
+    varies = view.where("input_features", "input") & (std > 1e-6 * largest) & np.isfinite(std)
+    if not varies.any():
+        return None
+    rows = np.flatnonzero(varies)
+    widest = rows[std[rows].argmax()]
+    # The lower median: of two features, the one that is not the outlier.
+    typical = float(np.sort(std[rows])[(len(rows) - 1) // 2])
+    rms = np.hypot(mean, std)
+    names = view.rows("input_features")
+    others = [i for i in rows if std[i] > WIDE * typical and i != widest]
+    return Scale(
+        row=names[widest].name,
+        ratio=float(std[widest]) / typical,
+        std=float(std[widest]),
+        typical_std=typical,
+        rms=float(np.median(rms[rows])),
+        widest_rms=float(rms[widest]),
+        smallest=float(low[rows].min()),
+        largest=float(largest[rows].max()),
+        count=int(view.latest("input_features", "count")[widest]),
+        wide=tuple(names[i].name for i in (widest, *others[:9])),
+    )
+
+
+def input_scale_cause(view: View) -> Cause:
+    """Unscaled inputs as a cause: likely when they are large."""
+    scale = input_scale(view)
+    if scale is not None and scale.largest > 100 and (scale.rms > 10 or scale.ratio > WIDE):
+        return Cause(
+            "the inputs are not scaled",
+            "likely",
+            f"input_features: {quoted(scale.row)} has a standard deviation of {number(scale.std)}",
+        )
+    return Cause("the inputs are not scaled", "possible" if scale is None else "ruled out")
+
+
+def median_loss(view: View, *, first: bool = False) -> float:
+    """Median of the three first or the five newest records of the loss; NaN if unknown."""
+    if not view.has("loss"):
+        return float("nan")
+    losses = view.early("loss")[:3] if first else view.past("loss", 5)
+    return float(np.median(losses)) if len(losses) else float("nan")
+
+
+def loss_drop(view: View) -> float:
+    """Share by which the loss fell since the first record; NaN if unknown.
+
+    Only that one was measured before any update: a sick first step raises the next ones.
+    """
+    losses = view.early("loss").ravel() if view.has("loss") else np.empty(0)
+    first = float(losses[0]) if len(losses) else float("nan")
+    return (first - median_loss(view)) / abs(first) if first else float("nan")
+
+
+def recent_loss_drop(view: View) -> float:
+    """Share by which the loss fell from the older to the newer half of the kept records."""
+    past = view.past("loss") if view.has("loss") else np.empty((0, 1), np.float32)
+    half = len(past) // 2
+    if half < 5:
+        return float("nan")
+    older, newer = float(np.median(past[:half])), float(np.median(past[half:]))
+    return (older - newer) / abs(older) if older else float("nan")
+
+
+def nonfinite_onset(view: View) -> int:
+    """First step of the record at which something was not finite, as far as it is known."""
+    record = view.record
+    known = record.first_step <= record.first_nonfinite_step <= record.step
+    return record.first_nonfinite_step if known else record.first_step
+
+
+def likely_first(*causes: Cause) -> tuple[Cause, ...]:
+    """The causes that are supported, then the possible ones, then those ruled out."""
+    order = ("likely", "possible", "ruled out")
+    return tuple(sorted(causes, key=lambda cause: order.index(cause.confidence)))

@@ -1,0 +1,72 @@
+"""The parts of messages that all rules share: names, numbers, and code to paste."""
+
+from __future__ import annotations
+
+import math
+
+from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.types import Fix
+
+TITLE_LENGTH = 80
+
+_OPTIMIZERS = (
+    "Adadelta", "Adafactor", "Adagrad", "Adam", "Adamax", "AdamW", "Ftrl", "Lamb", "Lion",
+    "Muon", "Nadam", "RMSprop", "SGD",
+)  # fmt: skip
+
+
+def quoted(name: str, room: int = 40) -> str:
+    """The user's name in backticks, its middle left out where it is longer than `room`."""
+    plain = "".join(c if c.isprintable() and c != "`" else "?" for c in name)
+    if len(plain) > room:
+        kept = max(room - 3, 2)
+        plain = plain[: kept // 2] + "..." + plain[len(plain) - (kept - kept // 2) :]
+    return f"`{plain}`"
+
+
+def title(template: str, name: str, others: int = 0) -> str:
+    """Fills `{}` of the template with the name, and with how many others share its fate.
+
+    The name is shortened so that the title stays within `TITLE_LENGTH` characters.
+    """
+    more = f" and {others} more" if others else ""
+    room = TITLE_LENGTH - len(template.format("``" + more))
+    return template.format(quoted(name, room) + more)
+
+
+def number(value: float) -> str:
+    """Three significant digits, as short as they can be read: 3.1e-09, 0.94, 310, 12000."""
+    if math.isnan(value):
+        return "NaN"
+    if math.isinf(value):
+        return "infinity" if value > 0 else "-infinity"
+    if value == 0 or 1e-3 <= abs(value) < 1e6:
+        digits = 3 if abs(value) < 1000 else 0
+        return f"{value:.{digits}g}" if digits else f"{value:.0f}"
+    return f"{value:.1e}"
+
+
+def percent(share: float) -> str:
+    """A share as a percentage with at most three digits."""
+    return f"{100 * share:.3g} %" if abs(share) < 10 else f"{100 * share:.0f} %"
+
+
+def optimizer_class(view: View) -> str:
+    """Name of the Keras class of the run's optimizer; "" if unknown."""
+    given = str(view.facts.get("optimizer", "")).lower()
+    return next((name for name in _OPTIMIZERS if name.lower() == given), "")
+
+
+def lower_learning_rate(view: View, factor: float) -> Fix:
+    """Advises the power of ten nearest to the present learning rate times `factor`."""
+    rate = view.scalar("learning_rate", "max")
+    if not (math.isfinite(rate) and rate > 0 and 0 < factor < 1):
+        return Fix("Divide the learning rate by 10 until the loss falls steadily.")
+    lower = min(10.0 ** round(math.log10(rate * factor)), rate / 10)
+    name = optimizer_class(view)
+    code = (
+        f"optimizer = keras.optimizers.{name}(learning_rate={lower:.3g})"
+        if name
+        else f"optimizer.learning_rate = {lower:.3g}"
+    )
+    return Fix(f"Lower the learning rate from {number(rate)} to about {lower:.3g}.", code)

@@ -1,0 +1,138 @@
+"""NaN or infinite values reach the model through its input.
+
+## Meaning
+At least one element of an input batch is NaN or infinite.
+
+## Why it matters
+One NaN makes the loss of its batch NaN, and with it every gradient and, one update later, every
+weight. Nothing after that step can be trusted.
+
+## How it is measured
+`input_nonfinite` counts the elements of each input batch that are not finite; one is enough.
+Where `input_features` is recorded, the features that contained them are named. The finding is
+an error if the loss is not finite either or not known, and a warning if the loss stays finite,
+because then the model takes care of such values itself.
+
+## Likely causes
+- missing values that were read as NaN
+- a division by a standard deviation of zero, or a logarithm of zero, in the preparation
+- numbers that do not fit into float16
+
+## Fixes
+Find the samples, then drop them or fill in their values before training.
+
+## False alarms
+Models that use NaN to mark missing values and mask it before the first multiplication.
+
+## References
+- Zhang et al., An Empirical Study on TensorFlow Program Bugs, ISSTA 2018
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._base import Rule, Sign
+from tensorboard_gradhealth.rules._cases import case, features
+from tensorboard_gradhealth.rules._support import nonfinite_onset
+from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._wording import title
+from tensorboard_gradhealth.types import Cause, Evidence, Fix
+
+_FIXES = (
+    Fix("Find the samples.", "bad = ~np.isfinite(x_train).reshape(len(x_train), -1).all(1)"),
+    Fix("Drop them, or fill in the values.", "x_train, y_train = x_train[~bad], y_train[~bad]"),
+)
+
+
+def check(view: View) -> Sign | None:
+    """A sign at the record whose batches had values that are not finite."""
+    elements = float(view.latest("input_nonfinite", "max")[0])
+    if not elements > view.limits["elements"]:
+        return None
+    step, names = nonfinite_onset(view), _features(view)
+    return Sign(
+        severity="warning" if math.isfinite(view.scalar("loss")) else "error",
+        title=_title(names),
+        layers=names,
+        onset=step,
+        evidence=(_evidence(view, elements, step),),
+        causes=(
+            Cause("missing values were read as NaN"),
+            Cause("the preparation of the data divides by zero or takes the logarithm of zero"),
+        ),
+        fixes=_FIXES,
+        harmless="The model masks or replaces NaN before its first multiplication.",
+        check="input_nonfinite stays 0 for a whole epoch.",
+    )
+
+
+def _title(names: tuple[str, ...]) -> str:
+    if not names:
+        return "Inputs contain NaN or infinite values"
+    return title("NaN or infinite values are in {}", names[0], len(names) - 1)
+
+
+def _evidence(view: View, elements: float, step: int) -> Evidence:
+    label, limit = "elements of one batch that are NaN or infinite", view.limits["elements"]
+    return Evidence(label, elements, limit, "", "input_nonfinite", step)
+
+
+def _features(view: View) -> tuple[str, ...]:
+    if not view.has("input_features"):
+        return ()
+    count = view.latest("input_features", "nonfinite")
+    rows = view.rows("input_features")
+    worst = np.argsort(-count, kind="stable")
+    return tuple(rows[i].name for i in worst if count[i] > 0 and rows[i].role == "input")
+
+
+RULE = Rule(
+    name="nonfinite_inputs",
+    code="GH101",
+    group="data",
+    requires=("input_nonfinite",),
+    limits={"elements": 0},
+    clear=None,  # The data set is read again and again, and the sample is still in it.
+    inhibited_by=(),
+    references=("Zhang et al. 2018, An Empirical Study on TensorFlow Program Bugs (ISSTA)",),
+    check=check,
+    healthy=(
+        case("finite inputs", run={"input_nonfinite": lambda s: 0, "loss": lambda s: 0.7}),
+        case(
+            "the loss is NaN for another reason",
+            run={"input_nonfinite": lambda s: 0, "loss": lambda s: math.nan},
+        ),
+    ),
+    sick=(
+        case(
+            "one feature of one batch",
+            rows={"feature": features(3)},
+            run={
+                "input_nonfinite": lambda s: 2 if s == 7 else 0,
+                "loss": lambda s: math.nan if s >= 7 else 0.7,
+            },
+            feature={
+                "input_features": lambda s: {
+                    "count": 32 * (s + 1),
+                    "mean": 0,
+                    "std": 1,
+                    "min": -3,
+                    "max": 3,
+                    "nonfinite": [0, 2 if s >= 7 else 0, 0],
+                }
+            },
+            severity="error",
+            layers=("x[1]",),
+            onset=7,
+        ),
+        case(
+            "values that the model masks",
+            run={"input_nonfinite": lambda s: 40, "loss": lambda s: 0.7},
+            severity="warning",
+            onset=0,
+        ),
+    ),
+)

@@ -1,0 +1,259 @@
+"""Input features differ widely in scale, or are large altogether.
+
+## Meaning
+One input feature varies more than a hundred times as much as the others, or all inputs are far
+larger than the values near 1 that initial weights are made for.
+
+## Why it matters
+The largest feature alone decides the outputs and the gradient of the first layer. The loss
+starts far too high, many units are switched on or off by that one feature, and no learning rate
+suits all weights: what is right for the large feature is nothing for the small ones.
+
+## How it is measured
+From the cumulative `input_features`, over features that vary (std > 1e-6 of their size), after
+`samples` samples:
+
+- `ratio` = largest std / lower median of the std. The lower median, because with two features
+  the plain one hides the outlier. The widest feature must also exceed `large` in absolute terms.
+- or the median over features of sqrt(mean^2 + std^2) exceeds `magnitude`, or that of a feature
+  exceeds it and its largest absolute value exceeds `largest`.
+
+It is a warning; an error if the damage is seen as well: the first loss was `loss_ratio` times
+the entropy of the labels or the loss of later steps, or more than half of a layer is dead.
+Standardised features have a ratio near 1; with a feature beside them that is 1 in one of 10 000
+samples and else 0, it is 100.
+
+## Likely causes
+- columns in different units (age in years, income in cents)
+- image bytes from 0 to 255
+- a scaler that was fitted and not applied
+
+## Fixes
+Standardise each feature with statistics of the training set, or let the model do it with a
+`Normalization` or `Rescaling` layer, so that serving does the same.
+
+## False alarms
+Silent if the first layer normalises. Trees of counts with a long tail may be better served by a
+logarithm than by standardising. Integer ids that go into an `Embedding` are not judged.
+
+## References
+- LeCun et al., Efficient BackProp, 1998, section 4.3
+- Ioffe & Szegedy, Batch Normalization, arXiv 1502.03167
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
+from tensorboard_gradhealth.rules._cases import Measures, case, features, hidden
+from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, median_loss
+from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._wording import number, quoted, title
+from tensorboard_gradhealth.types import Cause, Evidence, Fix
+
+
+def check(view: View) -> Sign | None:
+    """A sign while the features seen so far are not scaled."""
+    if view.facts.get("input_normalised"):
+        return None
+    scale = input_scale(view)
+    if scale is None:
+        raise NotEvaluated("no dense input feature that varies was recorded")
+    if scale.count < view.limits["samples"]:
+        raise NotEvaluated(f"{scale.count} samples seen; needs {view.limits['samples']:.0f}")
+    evidence = _uneven(view, scale) or _large(view, scale)
+    if evidence is None:
+        return None
+    damage = _damage(view)
+    uneven = evidence.label.startswith("largest")
+    head = f"{{}} varies {number(scale.ratio)} times as much as other inputs"
+    return Sign(
+        severity="error" if damage else "warning",
+        title=title(head, scale.row)
+        if uneven
+        else f"Inputs are large: values reach {number(scale.largest)}",
+        layers=scale.wide if uneven else (),
+        onset=0,
+        evidence=(evidence, *_context(view, scale, uneven), *damage),
+        causes=(_cause(scale, uneven, damage),),
+        fixes=_fixes(scale),
+        harmless="A layer inside the model brings the inputs to a common scale.",
+        check="The standard deviations of the features lie within a factor of 10, and the first "
+        "loss is near that of guessing (ln K for K balanced classes).",
+    )
+
+
+def _uneven(view: View, scale: Scale) -> Evidence | None:
+    if not (scale.ratio > view.limits["ratio"] and scale.widest_rms > view.limits["large"]):
+        return None
+    return _evidence(view, "largest / typical standard deviation", scale.ratio, "ratio", scale.row)
+
+
+def _large(view: View, scale: Scale) -> Evidence | None:
+    magnitude = view.limits["magnitude"]
+    if scale.rms > magnitude:
+        return _evidence(view, "typical size of the inputs", scale.rms, "magnitude", "")
+    if scale.widest_rms > magnitude and scale.largest > view.limits["largest"]:
+        return _evidence(view, "absolute value reached", scale.largest, "largest", scale.row)
+    return None
+
+
+def _evidence(view: View, label: str, value: float, limit: str, row: str) -> Evidence:
+    step = view.record.step
+    return Evidence(label, value, view.limits[limit], "", "input_features", step, row)
+
+
+def _context(view: View, scale: Scale, uneven: bool) -> tuple[Evidence, ...]:
+    step = view.record.step
+    seen = Evidence("samples seen", scale.count, None, "", "input_features", step)
+    if not uneven:
+        return (seen,)
+    return (
+        Evidence("standard deviation", scale.std, None, "", "input_features", step, scale.row),
+        Evidence("typical one", scale.typical_std, None, "", "input_features", step),
+        seen,
+    )
+
+
+def _damage(view: View) -> tuple[Evidence, ...]:
+    """What shows that the scale hurts; empty if nothing does."""
+    return tuple(found for found in (_high_loss(view), _dead_layer(view)) if found)
+
+
+def _high_loss(view: View) -> Evidence | None:
+    first, expected = median_loss(view, first=True), _expected_loss(view)
+    limit = view.limits["loss_ratio"]
+    if not first > limit * expected > 0:
+        return None
+    return Evidence("first loss / expected loss", first / expected, limit, "", "loss")
+
+
+def _dead_layer(view: View) -> Evidence | None:
+    if not view.has("dead_fraction") or not view.where("dead_fraction", "hidden").any():
+        return None
+    dead = np.where(view.where("dead_fraction", "hidden"), view.latest("dead_fraction"), 0)
+    worst, limit = int(np.nan_to_num(dead).argmax()), view.limits["dead"]
+    if not dead[worst] > limit:
+        return None
+    row, label = view.rows("dead_fraction")[worst].name, "share of units that are dead"
+    return Evidence(label, float(dead[worst]), limit, "", "dead_fraction", view.record.step, row)
+
+
+def _expected_loss(view: View) -> float:
+    """Entropy of the labels for a cross-entropy, else the loss after the first 20 steps."""
+    if "crossentropy" in str(view.facts.get("loss", "")) and view.has("label_counts"):
+        counts = view.latest("label_counts", "count")
+        share = counts[counts > 0] / counts[counts > 0].sum()
+        return float(-(share * np.log(share)).sum())
+    return median_loss(view) if view.record.step >= 20 else math.nan
+
+
+def _cause(scale: Scale, uneven: bool, damage: tuple[Evidence, ...]) -> Cause:
+    text = "nothing scales the inputs"
+    if uneven:
+        text = f"{quoted(scale.row)} is in other units than the rest, and {text}"
+    if not damage:
+        return Cause(text)
+    return Cause(text, "likely", f"{damage[0].signal}: {damage[0].label} {number(damage[0].value)}")
+
+
+def _fixes(scale: Scale) -> tuple[Fix, ...]:
+    normalize = Fix(
+        "Standardise the inputs inside the model.",
+        "normalize = keras.layers.Normalization()\nnormalize.adapt(x_train)\n"
+        "model = keras.Sequential([normalize, *model.layers])",
+    )
+    if scale.smallest >= 0 and 200 < scale.largest <= 255 and scale.ratio < 100:
+        return Fix("Bring image bytes to 0..1.", "keras.layers.Rescaling(1 / 255)"), normalize
+    return normalize, Fix(
+        "Or scale the arrays.", "x_train = (x_train - x_train.mean(0)) / x_train.std(0)"
+    )
+
+
+def _features(mean: Any, std: Any, low: Any, high: Any) -> Measures:
+    shape = {"mean": mean, "std": std, "min": low, "max": high, "nonfinite": 0}
+    return {"input_features": lambda s: {"count": 32 * (s + 1), **shape}}
+
+
+RULE = Rule(
+    name="unscaled_inputs",
+    code="GH102",
+    group="data",
+    requires=("input_features",),
+    limits={
+        "ratio": WIDE,
+        "large": 10,
+        "magnitude": 10,
+        "largest": 100,
+        "samples": 32,
+        "loss_ratio": 10,
+        "dead": 0.5,
+    },
+    references=(
+        "LeCun et al. 1998, Efficient BackProp, section 4.3",
+        "Ioffe & Szegedy 2015, Batch Normalization (arXiv 1502.03167)",
+    ),
+    check=check,
+    healthy=(
+        case(
+            "standardised features with long tails",
+            rows={"feature": features(3)},
+            feature=_features(0, [1, 1.1, 0.9], [-4, -3, -90], [4, 3, 120]),
+        ),
+        case(
+            "tiny features are odd, not harmful",
+            rows={"feature": features(2)},
+            feature=_features(0, [1, 1e-4], [-4, -4e-4], [4, 4e-4]),
+        ),
+        case(
+            "sparse indicators beside standardised features",
+            rows={"feature": features(5)},
+            feature=_features(0, [1, 0.05, 0.06, 0.03, 0.009], [-3, 0, 0, 0, 0], [3, 1, 1, 1, 1]),
+        ),
+        case(
+            "a constant feature",
+            rows={"feature": features(2)},
+            feature=_features([0, 5], [1, 0], [-3, 5], [3, 5]),
+        ),
+        case(
+            "the first layer normalises",
+            rows={"feature": features(2)},
+            feature=_features([0.5, 500], [0.3, 290], 0, [1, 1000]),
+            facts={"input_normalised": True},
+        ),
+    ),
+    sick=(
+        case(
+            "a feature a thousand times wider",
+            rows={"feature": features(2)},
+            run={"loss": lambda s: 109 if s < 20 else 0.7},
+            classes={"label_counts": lambda s: {"count": [50, 50]}},
+            feature=_features([0.5, 500], [0.29, 290], 0, [1, 1000]),
+            facts={"loss": "binary_crossentropy"},
+            severity="error",
+            layers=("x[1]",),
+            onset=0,
+        ),
+        case(
+            "it has killed units",
+            rows={"feature": features(2), "activation": (hidden("dense", 16),)},
+            activation={"dead_fraction": lambda s: 0.6},
+            feature=_features([0.5, 500], [0.29, 290], 0, [1, 1000]),
+            severity="error",
+            layers=("x[1]",),
+            onset=0,
+        ),
+        case(
+            "image bytes that train all the same",
+            rows={"feature": features(4)},
+            run={"loss": lambda s: 2.3},
+            feature=_features([120] * 4, 70, 0, 255),
+            severity="warning",
+            onset=0,
+        ),
+    ),
+)

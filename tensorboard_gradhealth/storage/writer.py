@@ -1,0 +1,133 @@
+"""Writes a run of Gradient Health into an event file; docs/log_format.md is the contract."""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import os
+import socket
+import sys
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.summary.writer.record_writer import RecordWriter
+
+from tensorboard_gradhealth.storage import codec
+from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
+
+FLUSH_SECONDS = 2.0
+"""Records older than this are on disk by the time the next one is written."""
+
+
+class LogDirError(OSError):
+    """A log directory cannot be created or written; the message names it."""
+
+
+class RunWriter:
+    """Writes the events of one run, in one file of its own.
+
+    A run that is resumed opens a further file in the same directory; the reader joins them.
+    Not safe for use by several threads at once.
+    """
+
+    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+        """Creates the directory where it is missing, and an event file in it.
+
+        Args:
+          log_dir: A local directory, or any path that TensorFlow can write to.
+
+        Raises:
+          LogDirError: The directory cannot be created or written.
+        """
+        self._log_dir = os.fspath(log_dir)
+        self._last_wall_time = 0.0
+        self._next_flush = 0.0
+        with self._naming_log_dir():
+            self._file = _open_records(self._log_dir)
+        self._write(event_pb2.Event(file_version="brain.Event:2"))
+        self.flush()
+
+    def write_info(self, info: RunInfo, step: int) -> None:
+        """Writes what is known of the run: once before its first record, and after changes."""
+        self._write_values(codec.info_values(info), step)
+
+    def write_record(self, record: Record, wall_time: float | None = None) -> None:
+        """Writes all signals of a window of steps.
+
+        Args:
+          record: Its signals have shape `[rows, fields]`, one row per row of the `RunInfo`.
+          wall_time: Seconds since the epoch; now, if not given.
+
+        Raises:
+          ValueError: A signal does not have two dimensions.
+          LogDirError: The file cannot be written.
+        """
+        self._write_values(codec.record_values(record), record.step, wall_time)
+
+    def write_findings(
+        self, findings: Iterable[Finding], states: Iterable[RuleState], step: int
+    ) -> None:
+        """Writes all findings and rule states so far, and makes them visible at once."""
+        self._write_values(codec.findings_values(findings, states), step)
+        self.flush()
+
+    def flush(self) -> None:
+        """Hands what was written to the operating system, where a TensorBoard can see it."""
+        with self._naming_log_dir():
+            self._file.flush()
+        self._next_flush = time.monotonic() + FLUSH_SECONDS
+
+    def close(self) -> None:
+        """Flushes and closes the file; nothing can be written afterwards."""
+        with self._naming_log_dir():
+            self._file.close()
+
+    def _write_values(self, values: list[Any], step: int, wall_time: float | None = None) -> None:
+        summary = summary_pb2.Summary(value=values)
+        self._write(event_pb2.Event(step=step, summary=summary), wall_time)
+        if time.monotonic() >= self._next_flush:
+            self.flush()
+
+    def _write(self, event: Any, wall_time: float | None = None) -> None:
+        # The reader orders events by wall time (docs/log_format.md), so a clock that stands
+        # still or is set back must not show.
+        if wall_time is None:
+            wall_time = max(time.time(), math.nextafter(self._last_wall_time, math.inf))
+        self._last_wall_time = event.wall_time = wall_time
+        with self._naming_log_dir():
+            self._file.write(event.SerializeToString())
+
+    @contextlib.contextmanager
+    def _naming_log_dir(self) -> Iterator[None]:
+        tensorflow = sys.modules.get("tensorflow")
+        failures = (OSError, tensorflow.errors.OpError) if tensorflow else (OSError,)
+        try:
+            yield
+        except failures as error:
+            raise LogDirError(
+                f"Cannot write to the log directory {self._log_dir!r}: {error}"
+            ) from error
+
+
+def _open_records(log_dir: str) -> Any:
+    """Opens a new event file as an object with `write(bytes)`, `flush()` and `close()`.
+
+    TensorFlow's writer computes checksums in C++ and knows remote file systems, but importing
+    TensorFlow takes seconds; it is used only where the process has imported it already.
+    """
+    path = os.path.join(log_dir, _file_name())
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None:
+        tensorflow.io.gfile.makedirs(log_dir)
+        return tensorflow.io.TFRecordWriter(path)
+    os.makedirs(log_dir, exist_ok=True)
+    return RecordWriter(open(path, "xb"))
+
+
+def _file_name() -> str:
+    """TensorBoard reads the files of a run in the order of their names: time comes first."""
+    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    host = socket.gethostname()
+    return f"events.out.tfevents.{seconds:010d}.{host}.{os.getpid()}.{nanoseconds:09d}.gradhealth"

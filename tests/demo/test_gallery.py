@@ -1,0 +1,56 @@
+"""The gallery is diagnosed as it should be, whatever the seed, and healthy trainings stay silent."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import keras
+import pytest
+
+import tensorboard_gradhealth as gradhealth
+from demo import article, healthy, illnesses
+from demo._run import DemoRun
+from tensorboard_gradhealth.types import Finding
+
+SEEDS = range(5)
+
+pytestmark = pytest.mark.slow
+
+
+def train(run: DemoRun, seed: int, log_dir: Path) -> list[Finding]:
+    keras.backend.clear_session()
+    callback = gradhealth.HealthCallback(log_dir, verbose=0)
+    run.train([callback], seed)
+    assert not callback._guard.reports
+    return callback.findings
+
+
+def expect(run: DemoRun, findings: list[Finding]) -> None:
+    if not run.root_cause:
+        assert [f for f in findings if f.severity != "info"] == []
+        return
+    assert findings[0].rule == run.root_cause
+    assert findings[0].caused_by == ""
+    told = {finding.rule: finding for finding in findings}
+    for consequence in run.consequences:
+        assert told[consequence].caused_by == findings[0].id
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("run", article.RUNS + healthy.RUNS, ids=lambda run: run.name)
+def test_reference_examples_and_healthy_runs(run: DemoRun, seed: int, tmp_path: Path) -> None:
+    findings = train(run, seed, tmp_path)
+    expect(run, findings)
+    assert gradhealth.diagnose(tmp_path) == findings
+
+
+@pytest.mark.parametrize("run", illnesses.RUNS, ids=lambda run: run.name)
+def test_other_illnesses(run: DemoRun, tmp_path: Path) -> None:
+    expect(run, train(run, 0, tmp_path))
+
+
+def test_healthy_runs_do_learn(tmp_path: Path) -> None:
+    history = healthy.digits_cnn([], 0).history
+    assert history["val_accuracy"][-1] > 0.9
+    history = healthy.transformer([], 0).history
+    assert history["loss"][-1] < 0.5 * history["loss"][0]

@@ -1,0 +1,86 @@
+"""Small logs for tests of what reads them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+import numpy as np
+
+from tensorboard_gradhealth.storage import codec, metadata
+from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
+from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
+from tensorboard_gradhealth.storage.writer import RunWriter
+from tensorboard_gradhealth.types import Finding, Record, Row, RunInfo, SignalSpec
+
+ROWS = (Row("a/kernel", "a", "kernel", 32), Row("b/kernel", "b", "kernel", 8))
+
+NORM = SignalSpec(
+    "gradient_norm",
+    "Gradient norm",
+    "loss / parameter",
+    "variable",
+    scale="log",
+    healthy=(1e-6, None),
+    description="Norm of the gradient.",
+)
+
+LOSS = SignalSpec("loss", "Loss", "loss", "run")
+
+
+def info(rows: tuple[Row, ...] = ROWS) -> RunInfo:
+    return RunInfo(
+        rows={"variable": rows},
+        signals={spec.name: spec for spec in (NORM, LOSS)},
+        facts={"optimizer": "sgd"},
+        not_measured={"dead_fraction": "The model has no activations."},
+    )
+
+
+def record(step: int, written: int = 0, value: float = 0.0, rows: int = 2) -> Record:
+    """A record whose numbers say where they belong: step + row / 10 + value."""
+    norm = np.float32(step + value) + np.arange(rows, dtype=np.float32)[:, None] / 10
+    signals = {
+        "gradient_norm": np.repeat(norm, 3, axis=1),
+        "loss": np.full((1, 3), step + value, np.float32),
+    }
+    return Record(step, step, signals, written)
+
+
+def write_run(log_dir: Path, steps: Iterable[int], value: float = 0.0) -> None:
+    """Writes a run as one process does; a second call resumes it."""
+    writer = RunWriter(log_dir)
+    for written, step in enumerate(steps, start=1):
+        if written == 1:
+            writer.write_info(info(), step)
+        writer.write_record(record(step, written, value))
+    writer.close()
+
+
+def write_newer_run(log_dir: Path) -> None:
+    """Writes a run as a later version of this package might."""
+    content = PluginData(version=metadata.VERSION + 1).SerializeToString()
+    [value] = codec.findings_values([], [])
+    value.metadata.plugin_data.content = content
+    writer = RunWriter(log_dir)
+    writer._write_values([value], step=0)
+    writer.close()
+
+
+def finding(name: str = "dead_units", **changes: object) -> Finding:
+    values = {
+        "id": name,
+        "rule": name,
+        "code": "GH999",
+        "severity": "warning",
+        "title": f"About `{name}`",
+        "first_step": 1,
+        "last_step": 2,
+        "open": True,
+        **changes,
+    }
+    return Finding(**values)  # type: ignore[arg-type]
+
+
+def read_run(log_dir: Path, run: str = ".") -> RunReader:
+    return RunReader(open_log_dir(log_dir), None, "", run)
