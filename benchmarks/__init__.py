@@ -1,1 +1,1 @@
-"""What Gradient Health costs and how well it diagnoses, measured by programs that anyone can run."""
+"""What Gradient Health costs, measured by programs that anyone can run."""

@@ -99,12 +99,15 @@ def measure(network: str, names: list[str], rounds: int, steps: int, jit: bool) 
 
 
 def main() -> None:
+    """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=15)
     parser.add_argument("--steps", type=int, default=20, help="per arm and round")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     options = parser.parse_args()
-    print("| network | compiled by XLA | arm | ratio to plain, min | median |\n|---|---|---|---|---|")
+    print(
+        "| network | compiled by XLA | arm | ratio to plain, min | median |\n|---|---|---|---|---|"
+    )
     for network, jit in itertools.product(options.networks, (False, True)):
         names = ["plain", "light", "standard"]
         if not jit:  # summaries cannot be compiled by XLA

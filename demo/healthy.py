@@ -1,4 +1,4 @@
-"""Two trainings that go well, on real digits and on generated text: Gradient Health stays silent."""
+"""Two trainings that go well, on real digits and on generated text: nothing may be found."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def digits_cnn(callbacks: list[Any], seed: int) -> keras.callbacks.History:
 
 
 def sentences(count: int, seed: int) -> np.ndarray:
-    """Returns `count` windows, uint8 `[count, CONTEXT + 1]`, of a text made of three-word sentences."""
+    """Returns `count` pieces of a made-up text, uint8 `[count, CONTEXT + 1]`."""
     random = np.random.default_rng(seed)
     words = [
         f"{random.choice(ANIMALS)} {random.choice(VERBS)} {random.choice(ANIMALS)}. "

@@ -16,14 +16,14 @@ from tensorboard_gradhealth.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from tensorboard_gradhealth import summary
-    from tensorboard_gradhealth.diagnose import diagnose
+    from tensorboard_gradhealth.diagnosis import diagnose
     from tensorboard_gradhealth.training.keras_callback import HealthCallback
     from tensorboard_gradhealth.types import Evidence, Finding
 
 
 _HOMES = {
     "HealthCallback": "tensorboard_gradhealth.training.keras_callback",
-    "diagnose": "tensorboard_gradhealth.diagnose",
+    "diagnose": "tensorboard_gradhealth.diagnosis",
     "Finding": "tensorboard_gradhealth.types",
     "Evidence": "tensorboard_gradhealth.types",
 }

@@ -66,7 +66,9 @@ def gradients(
     rows = [_variable_row(variable) for variable in variables]
     present = [i for i, gradient in enumerate(gradients) if gradient is not None]
     if not present:
-        raise ValueError("summary.gradients got None for every gradient: the loss uses no variable.")
+        raise ValueError(
+            "summary.gradients got None for every gradient: the loss uses no variable."
+        )
     context = GradientContext([gradients[i] for i in present])
     written = _write_all("gradient", context, rows, present, step)
     _write_all("step", StepContext(squared_norms=context.squared_norms), [Row("")], [0], step)
@@ -153,7 +155,9 @@ def _write_all(
         _describe("variable", rows)
     written = tf.constant(False)
     for signal in all_signals():
-        if signal.phase == phase and not (phase == "step" and signal.spec.name == "input_nonfinite"):
+        if signal.phase == phase and not (
+            phase == "step" and signal.spec.name == "input_nonfinite"
+        ):
             value = signal.measure(context)
             if value is not None:
                 values = tf.reshape(tf.cast(value, tf.float32), [-1])

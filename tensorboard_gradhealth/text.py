@@ -34,6 +34,13 @@ def render_finding(finding: Finding, *, run: str = "") -> str:
     return "\n".join(map(_printable, lines))
 
 
+def render_consequence(finding: Finding) -> str:
+    """Returns the two lines that matter of a finding which another one explains."""
+    lines = [_heading(finding, ""), f"  {finding.title}"]
+    lines += _block("due to", [finding.caused_by])
+    return "\n".join(map(_printable, lines))
+
+
 def render_summary(
     findings: Sequence[Finding], states: Sequence[RuleState] = (), *, run: str = ""
 ) -> str:

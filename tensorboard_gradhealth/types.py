@@ -18,7 +18,7 @@ Axis = Literal["run", "variable", "activation", "feature", "class"]
 """What one row of a signal stands for."""
 
 Severity = Literal["info", "warning", "error"]
-"""`info`: worth knowing. `warning`: likely wasting the run. `error`: the run is lost or cannot work."""
+"""`info`: worth knowing. `warning`: likely wasting the run. `error`: the run cannot work."""
 
 SEVERITIES: tuple[Severity, ...] = ("info", "warning", "error")
 
@@ -36,7 +36,7 @@ the finite steps alone, and are NaN when there is none.
 """
 
 NOT_MEASURED = np.float32(np.finfo(np.float32).min)
-"""Stands in a signal's array where nothing was measured; NaN there means that a NaN was measured."""
+"""Stands in an array where nothing was measured; NaN there means that a NaN was measured."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -60,16 +60,15 @@ describe('states of the page', () => {
 
   it('says why a run cannot be read', () => {
     const runs = [summary({ verdict: 'unreadable', reason: 'Rows are not JSON.' })];
-    expect(find(show({ runs, run: 'cnn' }).page, 'error')?.textContent).toContain(
-      'Rows are not JSON.',
-    );
+    const { page } = show({ runs, run: 'cnn' });
+    expect(find(page, 'verdict')?.textContent).toContain('Rows are not JSON.');
   });
 
   it('keeps what was loaded while the server is gone', () => {
     const problem = { status: 0, reason: 'Failed to fetch' };
     const { page } = showRun(detail(), { problem, updated: new Date(0) });
     expect(find(page, 'error')?.textContent).toContain('Failed to fetch');
-    expect(find(page, 'verdict')?.textContent).toBe('Healthy');
+    expect(find(page, 'verdict')?.querySelector('h2')?.textContent).toBe('Healthy');
   });
 });
 
@@ -119,7 +118,7 @@ describe('findings', () => {
 
   it('say what is wrong in words, with names as code', () => {
     const { page } = showRun(run);
-    const verdict = find(page, 'verdict');
+    const verdict = find(page, 'verdict')?.querySelector('h2');
     expect(verdict?.textContent).toBe('Ill: Learning rate is too high for dense/kernel');
     expect(verdict?.querySelector('code')?.textContent).toBe('dense/kernel');
   });

@@ -133,6 +133,10 @@ def _sign(view: View, update: Update, severity: Severity, limit: float, onset: i
     head = f"{{}} changed by {extent} its size in one step"
     if not jumped:
         head = f"{{}} keeps changing by {extent} its size per step"
+    rate = view.scalar("learning_rate", "max")
+    if rate > 0 and update.ratio <= _WILD:
+        change = "changed by" if jumped else "keeps changing by"
+        head = f"Learning rate {number(rate)} is too high: {{}} {change} {extent} its size"
     return Sign(
         severity=severity,
         title=title(head, update.row),

@@ -17,12 +17,12 @@ def measure(context: ActivationContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='activation_gain',
-    title='Activation gain',
-    unit='',
-    axis='activation',
-    scale='log',
+    name="activation_gain",
+    title="Activation gain",
+    unit="",
+    axis="activation",
+    scale="log",
     healthy=(0.1, None),
-    description='Standard deviation of what leaves the activation over that of what enters it.',
+    description="Standard deviation of what leaves the activation over that of what enters it.",
 )
-SIGNAL = Signal(SPEC, phase='activation', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)

@@ -14,11 +14,11 @@ def measure(context: ActivationContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='activation_nonfinite',
-    title='Non-finite outputs',
-    unit='elements',
-    axis='activation',
+    name="activation_nonfinite",
+    title="Non-finite outputs",
+    unit="elements",
+    axis="activation",
     healthy=(None, 0.0),
-    description='NaN and infinite elements in the output of each activation.',
+    description="NaN and infinite elements in the output of each activation.",
 )
-SIGNAL = Signal(SPEC, phase='activation', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)

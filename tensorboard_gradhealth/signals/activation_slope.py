@@ -15,12 +15,13 @@ def measure(context: ActivationContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='activation_slope',
-    title='Activation slope',
-    unit='',
-    axis='activation',
-    scale='log',
+    name="activation_slope",
+    title="Activation slope",
+    unit="",
+    axis="activation",
+    scale="log",
     healthy=(0.1, None),
-    description="Root mean square of the activation's derivative: the factor by which it scales a gradient that passes backwards.",
+    description="Root mean square of the activation's derivative: the factor by which it "
+    "scales a gradient that passes backwards.",
 )
-SIGNAL = Signal(SPEC, phase='activation', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)

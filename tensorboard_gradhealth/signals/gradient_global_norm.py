@@ -15,11 +15,12 @@ def measure(context: StepContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='gradient_global_norm',
-    title='Global gradient norm',
-    unit='loss / parameter',
-    axis='run',
-    scale='log',
-    description='Euclidean norm of the gradient of all variables together, before clipping; what `tf.linalg.global_norm` returns.',
+    name="gradient_global_norm",
+    title="Global gradient norm",
+    unit="loss / parameter",
+    axis="run",
+    scale="log",
+    description="Euclidean norm of the gradient of all variables together, before clipping; "
+    "what `tf.linalg.global_norm` returns.",
 )
-SIGNAL = Signal(SPEC, phase='step', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)

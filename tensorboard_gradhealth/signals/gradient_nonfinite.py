@@ -11,11 +11,11 @@ def measure(context: GradientContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='gradient_nonfinite',
-    title='Non-finite gradients',
-    unit='elements',
-    axis='variable',
+    name="gradient_nonfinite",
+    title="Non-finite gradients",
+    unit="elements",
+    axis="variable",
     healthy=(None, 0.0),
     description="NaN and infinite elements in each variable's gradient.",
 )
-SIGNAL = Signal(SPEC, phase='gradient', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="gradient", cost="light", measure=measure)

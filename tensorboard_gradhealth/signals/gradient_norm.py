@@ -13,11 +13,12 @@ def measure(context: GradientContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='gradient_norm',
-    title='Gradient norm',
-    unit='loss / parameter',
-    axis='variable',
-    scale='log',
-    description="Euclidean norm of each variable's gradient before clipping. Compare layers with each other, not with an absolute limit.",
+    name="gradient_norm",
+    title="Gradient norm",
+    unit="loss / parameter",
+    axis="variable",
+    scale="log",
+    description="Euclidean norm of each variable's gradient before clipping. Compare layers "
+    "with each other, not with an absolute limit.",
 )
-SIGNAL = Signal(SPEC, phase='gradient', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="gradient", cost="light", measure=measure)

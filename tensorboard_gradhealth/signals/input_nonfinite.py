@@ -16,11 +16,11 @@ def measure(context: StepContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='input_nonfinite',
-    title='Non-finite inputs',
-    unit='elements',
-    axis='run',
+    name="input_nonfinite",
+    title="Non-finite inputs",
+    unit="elements",
+    axis="run",
     healthy=(None, 0.0),
-    description='NaN and infinite elements in the input batch.',
+    description="NaN and infinite elements in the input batch.",
 )
-SIGNAL = Signal(SPEC, phase='step', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)

@@ -11,11 +11,11 @@ def measure(context: StepContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='learning_rate',
-    title='Learning rate',
-    unit='',
-    axis='run',
-    scale='log',
-    description='Learning rate of the optimizer at each step, schedules applied.',
+    name="learning_rate",
+    title="Learning rate",
+    unit="",
+    axis="run",
+    scale="log",
+    description="Learning rate of the optimizer at each step, schedules applied.",
 )
-SIGNAL = Signal(SPEC, phase='step', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)

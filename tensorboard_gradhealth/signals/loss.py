@@ -11,11 +11,12 @@ def measure(context: StepContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='loss',
-    title='Loss',
-    unit='',
-    axis='run',
-    scale='log',
-    description="Loss of each training batch, with regularisation, before loss scaling. Not Keras' running mean over the epoch.",
+    name="loss",
+    title="Loss",
+    unit="",
+    axis="run",
+    scale="log",
+    description="Loss of each training batch, with regularisation, before loss scaling. Not "
+    "Keras' running mean over the epoch.",
 )
-SIGNAL = Signal(SPEC, phase='step', cost='light', measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)

@@ -8,7 +8,7 @@ from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tens
 from tensorboard_gradhealth.types import SignalSpec
 
 FLAT = 0.01
-"""A slope below this share of the steepest counts as flat: |x| > 3 for tanh, |x| > 6 for sigmoid."""
+"""A slope below this share of the steepest is flat: |x| > 3 for tanh, |x| > 6 for sigmoid."""
 
 
 def measure(context: ActivationContext) -> Tensor:

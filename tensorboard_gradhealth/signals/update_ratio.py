@@ -16,12 +16,13 @@ def measure(context: UpdateContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='update_ratio',
-    title='Update ratio',
-    unit='',
-    axis='variable',
-    scale='log',
+    name="update_ratio",
+    title="Update ratio",
+    unit="",
+    axis="variable",
+    scale="log",
     healthy=(1e-05, 0.1),
-    description='Norm of the weight change divided by the norm of the weight before it, from the change itself, whatever the optimizer did.',
+    description="Norm of the weight change divided by the norm of the weight before it, "
+    "from the change itself, whatever the optimizer did.",
 )
-SIGNAL = Signal(SPEC, phase='update', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure)

@@ -16,11 +16,11 @@ def measure(context: UpdateContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='weight_nonfinite',
-    title='Non-finite weights',
-    unit='elements',
-    axis='variable',
+    name="weight_nonfinite",
+    title="Non-finite weights",
+    unit="elements",
+    axis="variable",
     healthy=(None, 0.0),
-    description='NaN and infinite elements in each variable after the step.',
+    description="NaN and infinite elements in each variable after the step.",
 )
-SIGNAL = Signal(SPEC, phase='update', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure)

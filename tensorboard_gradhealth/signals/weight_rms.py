@@ -14,11 +14,11 @@ def measure(context: UpdateContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='weight_rms',
-    title='Weight size',
-    unit='parameter',
-    axis='variable',
-    scale='log',
-    description='Root mean square of each variable before the step.',
+    name="weight_rms",
+    title="Weight size",
+    unit="parameter",
+    axis="variable",
+    scale="log",
+    description="Root mean square of each variable before the step.",
 )
-SIGNAL = Signal(SPEC, phase='update', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure)

@@ -13,10 +13,10 @@ def measure(context: ActivationContext) -> Tensor:
 
 
 SPEC = SignalSpec(
-    name='zero_fraction',
-    title='Zero outputs',
-    unit='',
-    axis='activation',
-    description='Share of outputs that are exactly 0. About one half is usual for ReLU.',
+    name="zero_fraction",
+    title="Zero outputs",
+    unit="",
+    axis="activation",
+    description="Share of outputs that are exactly 0. About one half is usual for ReLU.",
 )
-SIGNAL = Signal(SPEC, phase='activation', cost='standard', measure=measure)
+SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)

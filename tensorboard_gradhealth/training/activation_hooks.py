@@ -73,7 +73,9 @@ class ActivationHooks:
             elif _recomputable(layer):
                 patches.wrap(layer, "call", functools.partial(self._computing_layer, layer))
 
-    def _computing_layer(self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def _computing_layer(
+        self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         outputs = call(inputs, *args, **kwargs)
         if self._recorder.recording:
             function = getattr(layer, "activation", None)
@@ -86,7 +88,9 @@ class ActivationHooks:
                     self._measure(layer, function, outputs, before)
         return outputs
 
-    def _activation_layer(self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any) -> Any:
+    def _activation_layer(
+        self, layer: Any, call: Any, inputs: Any, *args: Any, **kwargs: Any
+    ) -> Any:
         outputs = call(inputs, *args, **kwargs)
         function = getattr(layer, "activation", None) or call
         if self._recorder.recording and _elementwise(function):

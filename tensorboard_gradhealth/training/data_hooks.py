@@ -1,4 +1,4 @@
-"""Looks at the batches that a Keras model is trained on: scale of the inputs, classes of the labels."""
+"""Looks at the batches that a Keras model is trained on: scale of inputs, classes of labels."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class DataHooks:
         self.float_inputs: list[Tensor] = []
 
     def inputs(self, data: Any) -> None:
-        """Measures the inputs of a batch: `x` or `(x, y[, sample_weight])`, nested as Keras does."""
+        """Measures the inputs of a batch, `x` or `(x, y[, sample_weight])`."""
         x, y, _ = keras.utils.unpack_x_y_sample_weight(data)
         self.float_inputs = []
         for name, value in named_tensors("x", x):
@@ -60,7 +60,11 @@ class DataHooks:
     def _features(self, name: str, value: Tensor, role: str) -> None:
         rows = feature_rows(name, value, role)
         self._instrument.running(
-            "feature", name, rows, lambda: tf.reshape(tf.cast(value, tf.float32), [-1, len(rows)])
+            "feature",
+            name,
+            rows,
+            lambda: tf.reshape(tf.cast(value, tf.float32), [-1, len(rows)]),
+            suspect=~tf.math.is_finite(tf.reduce_sum(tf.cast(value, tf.float32))),
         )
 
 

@@ -100,7 +100,12 @@ class Instrument:
         return updated
 
     def running(
-        self, phase: Phase, group: str, rows: Sequence[Row], samples: Callable[[], Tensor]
+        self,
+        phase: Phase,
+        group: str,
+        rows: Sequence[Row],
+        samples: Callable[[], Tensor],
+        suspect: Tensor | bool = False,
     ) -> None:
         """Adds samples to the running statistics, on the steps that look at them.
 
@@ -109,9 +114,10 @@ class Instrument:
           group: Name of the tensor that the samples come from.
           rows: What the columns of the samples stand for.
           samples: Returns float32 `[n, rows]`; called inside the branch that needs it.
+          suspect: bool `[]`: whether these samples must be looked at on any step.
         """
         step = self._recorder.steps
-        due = (step < RUNNING_STEPS) | tf.equal(step % RUNNING_EVERY, 0)
+        due = (step < RUNNING_STEPS) | tf.equal(step % RUNNING_EVERY, 0) | suspect
         for signal in self._signals:
             if signal.phase == phase:
                 self.add_rows(signal.spec.axis, rows)

@@ -38,7 +38,7 @@ def _guarded(method: Callable[..., None]) -> Callable[..., None]:
     return guarded
 
 
-class HealthCallback(keras.callbacks.Callback):  # type: ignore[misc]
+class HealthCallback(keras.callbacks.Callback):
     """Measures every training step of `model.fit`, logs it and says what is wrong.
 
     The training itself is not changed: final weights are bit for bit what they are without the

@@ -126,9 +126,7 @@ class KerasHooks:
             names = [self._row(keras_model.raw_variable(variable)) for _, variable in pairs]
             self._instrument.gradients(names, [gradient for gradient, _ in pairs])
 
-    def _update_step(
-        self, original: Any, gradient: Any, variable: Any, learning_rate: Any
-    ) -> Any:
+    def _update_step(self, original: Any, gradient: Any, variable: Any, learning_rate: Any) -> Any:
         if not self._recorder.recording:
             return original(gradient, variable, learning_rate)
         before = tf.convert_to_tensor(variable)

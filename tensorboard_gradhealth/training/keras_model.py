@@ -1,4 +1,4 @@
-"""Describes a Keras model in the user's own names: variables, layers, and what is known of the run."""
+"""Describes a Keras model in the user's own names: variables, layers, facts of the run."""
 
 from __future__ import annotations
 
@@ -30,6 +30,7 @@ _SHAPE_ONLY = (
     keras.layers.ZeroPadding1D,
     keras.layers.ZeroPadding2D,
 )
+
 
 def variable_rows(model: keras.Model) -> dict[int, Row]:
     """Returns a row for each trainable variable, in network order.

@@ -62,6 +62,7 @@ class Session:
         self._unread = 0
         self._next_running = 0
         self._written = 0
+        self._told: set[str] = set()
         self._last_step = first_step
         self._first_nonfinite = -1
         self._engine: Engine | None = None
@@ -111,9 +112,16 @@ class Session:
         events = self._engine.feed(record)
         if events:
             self._writer.write_findings(self.findings, self._engine.states(), record.step)
-        for event in events:
-            if event.kind == "opened" and event.finding.severity != "info":
-                self._echo(text.render_finding(event.finding))
+            for finding in self.findings:
+                self._tell(finding)
+
+    def _tell(self, finding: Finding) -> None:
+        """Prints a finding once: when it opens, or when it grows beyond `info`."""
+        if finding.severity == "info" or finding.id in self._told:
+            return
+        self._told.add(finding.id)
+        render = text.render_consequence if finding.caused_by else text.render_finding
+        self._echo(render(finding))
 
     def _record(self, window: Window) -> Record:
         signals: dict[str, Array] = {}
@@ -148,6 +156,7 @@ class Session:
                 bad[:, slot.columns] |= rows[:, slot.columns] > 0
         if self._first_nonfinite < 0 and bad.any():
             self._first_nonfinite = int(bad.any(axis=1).argmax()) + first + self._offset
+            self._next_running = 0  # the input statistics may tell which feature it came from
 
     def _write_info(self, step: int) -> None:
         rows = {axis: tuple(known.values()) for axis, known in self._instrument.rows.items()}

@@ -1,4 +1,4 @@
-"""The gallery is diagnosed as it should be, whatever the seed, and healthy trainings stay silent."""
+"""The gallery is diagnosed right, whatever the seed, and healthy trainings stay silent."""
 
 from __future__ import annotations
 

@@ -66,7 +66,9 @@ def test_gradient_norm_of_half_precision_does_not_overflow() -> None:
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_nonfinite_gradients_are_counted_per_variable(compiled: bool) -> None:
-    context = GradientContext([tf.constant([1.0, NAN, INF]), tf.constant([1.0]), tf.constant([-INF])])
+    context = GradientContext(
+        [tf.constant([1.0, NAN, INF]), tf.constant([1.0]), tf.constant([-INF])]
+    )
     assert measure("gradient_nonfinite", context, compiled).tolist() == [2, 0, 1]
 
 
@@ -146,7 +148,9 @@ def test_a_unit_is_silent_when_its_loudest_output_is_nothing_beside_the_layer() 
 
 
 def test_a_unit_is_dead_after_512_silent_samples() -> None:
-    context = activation(np.ones((1, 4)), tf.nn.relu, silent_samples=tf.constant([0, 511, 512, 9e9]))
+    context = activation(
+        np.ones((1, 4)), tf.nn.relu, silent_samples=tf.constant([0, 511, 512, 9e9])
+    )
     assert measure("dead_fraction", context) == pytest.approx(0.5)
 
 

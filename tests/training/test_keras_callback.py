@@ -136,8 +136,8 @@ def test_hooks_of_an_interrupted_fit_are_replaced(tmp_path: Path) -> None:
 
     model = models.compiled("mlp")
     x, y = models.data()
+    interrupted = gradhealth.HealthCallback(tmp_path / "a", verbose=0)
     with pytest.raises(KeyboardInterrupt):
-        interrupted = gradhealth.HealthCallback(tmp_path / "a", verbose=0)
         model.fit(x, y, verbose=0, callbacks=[interrupted, Stop()])
     fit(model, gradhealth.HealthCallback(tmp_path / "b", verbose=0))
     assert len(read(tmp_path / "b").records()) == 8

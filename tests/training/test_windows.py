@@ -35,7 +35,9 @@ def test_fold_carries_nan_in_the_mean_and_keeps_finite_extremes() -> None:
     assert np.isnan(mean) and (low, high) == (1, 5)
 
 
-@pytest.mark.parametrize(("values", "mean"), [((1, INF), INF), ((1, -INF), -INF), ((INF, -INF), NAN)])
+@pytest.mark.parametrize(
+    ("values", "mean"), [((1, INF), INF), ((1, -INF), -INF), ((INF, -INF), NAN)]
+)
 def test_fold_carries_infinity_in_the_mean(values: tuple[float, ...], mean: float) -> None:
     assert fold(*values)[0] == pytest.approx(mean, nan_ok=True)
 

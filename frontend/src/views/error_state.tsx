@@ -65,12 +65,12 @@ export function UnknownRun({ run }: { run: string }) {
 export function RunTrouble({ run, problem }: { run: string; problem: Problem }) {
   const { actions } = useApp();
   return (
-    <section class="card trouble" role="alert" data-testid="error">
+    <section class="card trouble" role="alert" data-testid="verdict" data-verdict="unreadable">
       <Icon mark="unreadable" />
       <h2>
         <code>{run}</code> cannot be shown
       </h2>
-      <p>{problem.reason}</p>
+      <p data-testid="error">{problem.reason}</p>
       <button type="button" class="button" onClick={() => void actions.refresh()}>
         Try again
       </button>

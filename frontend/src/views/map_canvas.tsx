@@ -31,7 +31,7 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
   const chosen = rows.findIndex((row) => row.name === layer);
   const canvas = useMapCanvas(data, geometry, scrollTop);
   const overlay = useOverlay(data, geometry, scrollTop, focus, chosen);
-  const input = useMapInput(data, geometry, scroller);
+  const { onFocus, ...input } = useMapInput(data, geometry, scroller);
   useRevealFocus(focus, geometry, scroller);
   const label = `${data.signal.title}: ${formatCount(rows.length, 'row')} by ${formatCount(grid.columns, 'point')}`;
   return (
@@ -39,10 +39,6 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
       ref={scroller}
       class="map-scroll"
       style={{ height: `${geometry.viewHeight}px` }}
-      // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move a cursor over the cells.
-      tabIndex={0}
-      role="application"
-      aria-label={label}
       onScroll={(event) => setScrollTop(event.currentTarget.scrollTop)}
       {...input}
     >
@@ -52,7 +48,14 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
           class="map-stage"
           style={{ width: `${plotWidth}px`, height: `${geometry.viewHeight}px` }}
         >
-          <canvas ref={canvas} />
+          <canvas
+            ref={canvas}
+            // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move a cursor on it.
+            tabIndex={0}
+            role="application"
+            aria-label={label}
+            onFocus={onFocus}
+          />
           <canvas ref={overlay} />
         </div>
       </div>

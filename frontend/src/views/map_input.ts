@@ -24,7 +24,11 @@ export function useMapInput(data: MapData, geometry: MapGeometry, scroller: Scro
   const { cursor, actions } = useApp();
   return useMemo(() => {
     const parts = { data, geometry, scroller, cursor, actions };
-    return { ...pointerHandlers(parts), onKeyDown: keyHandler(parts) };
+    return {
+      ...pointerHandlers(parts),
+      onKeyDown: keyHandler(parts),
+      onFocus: () => cursor.set(cursorCell(parts)),
+    };
   }, [data, geometry, scroller, cursor, actions]);
 }
 
@@ -91,17 +95,23 @@ const MOVES: Record<string, [rows: number, columns: number]> = {
   End: [0, Number.POSITIVE_INFINITY],
 };
 
-function keyHandler({ data, geometry, scroller, cursor, actions }: MapParts) {
+/** Where the cursor is, or the newest value of the first row where it has not been yet. */
+function cursorCell({ cursor, geometry }: MapParts): Cell {
+  const { row, column } = cursor.get();
+  return { row: row ?? 0, column: column ?? geometry.columns - 1 };
+}
+
+function keyHandler(parts: MapParts) {
+  const { data, geometry, scroller, cursor, actions } = parts;
   return (event: KeyboardEvent) => {
-    const at = cursor.get();
     const move = MOVES[event.key];
     if (move) {
-      const next = moved(at, move, geometry);
+      const next = moved(cursorCell(parts), move, geometry);
       cursor.set(next);
       const element = scroller.current as HTMLDivElement;
       element.scrollTop = scrollToRow(geometry, next.row, element.scrollTop);
-    } else if (event.key === 'Enter' && at.row !== null) {
-      actions.chooseLayer(data.rows[at.row]?.name ?? '');
+    } else if (event.key === 'Enter') {
+      actions.chooseLayer(data.rows[cursorCell(parts).row]?.name ?? '');
     } else if (event.key === 'Escape') {
       actions.zoom(null);
     } else return;
@@ -109,16 +119,10 @@ function keyHandler({ data, geometry, scroller, cursor, actions }: MapParts) {
   };
 }
 
-/** Without a cursor the first key puts it onto the first row of the last point. */
-function moved(
-  { row, column }: Cursor,
-  [rows, columns]: [number, number],
-  geometry: MapGeometry,
-): Cell {
-  if (row === null || column === null) return { row: 0, column: geometry.columns - 1 };
+function moved(at: Cell, [rows, columns]: [number, number], geometry: MapGeometry): Cell {
   const clamp = (value: number, count: number) => Math.min(count - 1, Math.max(0, value));
   return {
-    row: clamp(row + rows, geometry.rows),
-    column: clamp(column + columns, geometry.columns),
+    row: clamp(at.row + rows, geometry.rows),
+    column: clamp(at.column + columns, geometry.columns),
   };
 }

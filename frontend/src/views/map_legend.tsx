@@ -16,38 +16,45 @@ const WORDS: Record<keyof typeof CODE, string> = {
 
 const TICKS = 5;
 
-export function MapLegend({ data: { signal, domain, grid } }: { data: MapData }) {
+export function MapLegend({ data }: { data: MapData }) {
+  const { signal, grid } = data;
   const present = useMemo(() => new Set(grid.codes.filter((code) => code >= LEVELS)), [grid]);
-  const place = scaleOf(domain);
-  const specials = (Object.keys(WORDS) as (keyof typeof CODE)[]).filter((name) =>
+  const patterns = (Object.keys(WORDS) as (keyof typeof CODE)[]).filter((name) =>
     present.has(CODE[name]),
   );
   return (
     <div class="legend">
-      <div class="legend-scale">
-        <span class="legend-title">
-          {signal.title}
-          {signal.unit && <span class="muted"> ({signal.unit})</span>}
-        </span>
-        <div class="legend-bar" style={{ background: SCALE_GRADIENT }}>
-          <HealthyBand healthy={signal.healthy} domain={domain} />
-        </div>
-        <div class="legend-ticks" aria-hidden="true">
-          {domainTicks(domain, TICKS).map((tick) => (
-            <span key={tick} style={tickStyle(100 * place(tick))}>
-              {formatValue(tick, '', signal.name)}
-            </span>
-          ))}
-        </div>
-      </div>
+      <Scale data={data} />
       <ul class="legend-specials">
         {signal.healthy && <li class="healthy-key">{healthyWords(signal.healthy)}</li>}
-        {specials.map((name) => (
+        {patterns.map((name) => (
           <li key={name}>
             <Swatch code={CODE[name]} /> {WORDS[name]}
           </li>
         ))}
       </ul>
+    </div>
+  );
+}
+
+function Scale({ data: { signal, domain } }: { data: MapData }) {
+  const place = scaleOf(domain);
+  return (
+    <div class="legend-scale">
+      <span class="legend-title">
+        {signal.title}
+        {signal.unit && <span class="muted"> ({signal.unit})</span>}
+      </span>
+      <div class="legend-bar" style={{ background: SCALE_GRADIENT }}>
+        <HealthyBand healthy={signal.healthy} domain={domain} />
+      </div>
+      <div class="legend-ticks" aria-hidden="true">
+        {domainTicks(domain, TICKS).map((tick) => (
+          <span key={tick} style={tickStyle(100 * place(tick))}>
+            {formatValue(tick, '', signal.name)}
+          </span>
+        ))}
+      </div>
     </div>
   );
 }

@@ -77,8 +77,20 @@ function useLineChart(
   timeline: Timeline,
   plotWidth: number,
 ): void {
-  const { cursor, actions } = useApp();
   const theme = useAppState((state) => state.theme);
+  const chart = useChart(host, timeline);
+  // Read from the style sheet, so that both themes are defined in one place.
+  const colors = useMemo(() => themeColors(theme), [theme]);
+  useEffect(() => {
+    if (plotWidth <= 0) return;
+    const width = plotWidth + Y_AXIS_WIDTH;
+    chart.current?.update({ data, bands, colors, width, height: HEIGHT });
+  }, [chart, data, bands, colors, plotWidth]);
+}
+
+/** One chart for as long as the view lives, tied to the shared cursor and zoom. */
+function useChart(host: { current: HTMLDivElement | null }, timeline: Timeline) {
+  const { cursor, actions } = useApp();
   const chart = useRef<LineChart | null>(null);
   const shown = useRef(timeline);
   shown.current = timeline;
@@ -100,13 +112,7 @@ function useLineChart(
       created.destroy();
     };
   }, [host, cursor, actions]);
-  // Read from the style sheet, so that both themes are defined in one place.
-  const colors = useMemo(() => themeColors(theme), [theme]);
-  useEffect(() => {
-    if (plotWidth <= 0) return;
-    const width = plotWidth + Y_AXIS_WIDTH;
-    chart.current?.update({ data, bands, colors, width, height: HEIGHT });
-  }, [data, bands, colors, plotWidth]);
+  return chart;
 }
 
 function themeColors(_theme: string): LineChartColors {

@@ -18,12 +18,17 @@ export function Verdict({ detail }: { detail: RunDetail }) {
   const { health, word, text, since } = verdictWords(detail);
   const mark = detail.verdict === 'unreadable' ? 'unreadable' : MARKS[health];
   return (
-    <section class={`card verdict ${health}`} aria-label="Verdict">
+    <section
+      class={`card verdict ${health}`}
+      aria-label="Verdict"
+      data-testid="verdict"
+      data-verdict={detail.verdict}
+    >
       <div class="verdict-mark">
         <Icon mark={mark} />
       </div>
       <div class="verdict-body">
-        <h2 data-testid="verdict" data-verdict={detail.verdict}>
+        <h2>
           <strong>{word}</strong>
           {text && ': '}
           <Marked text={text} />

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tensorboard_gradhealth.diagnose import diagnose
+from tensorboard_gradhealth.diagnosis import diagnose
 from tensorboard_gradhealth.rules import RULES, Engine
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import Finding
