@@ -14,7 +14,7 @@ from tensorboard.plugins import base_plugin
 
 PLUGIN_NAME = "gradhealth"
 
-DEFAULT_SAMPLES = 2000
+DEFAULT_SAMPLES = 5000
 """Points kept per signal. TensorBoard's own default for a plugin that it does not know is 100 or
 10, which would hide most of a run; a run of Gradient Health bounds its own length below this."""
 

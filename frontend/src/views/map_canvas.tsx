@@ -48,9 +48,9 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
           class="map-stage"
           style={{ width: `${plotWidth}px`, height: `${geometry.viewHeight}px` }}
         >
+          {/* biome-ignore lint/a11y/noInteractiveElementToNoninteractiveRole: its keys are ours. */}
           <canvas
             ref={canvas}
-            // biome-ignore lint/a11y/noNoninteractiveTabindex: arrow keys move a cursor on it.
             tabIndex={0}
             role="application"
             aria-label={label}
