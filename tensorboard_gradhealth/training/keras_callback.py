@@ -155,10 +155,14 @@ class HealthCallback(keras.callbacks.Callback):
         taken, self._last_batch = batch - self._last_batch, batch
         self._session.after_steps(taken)
 
-    @_guarded
     def on_train_end(self, logs: Any = None) -> None:
-        assert self._session is not None and self._hooks is not None
-        self._hooks.remove()
+        if self._hooks is not None:
+            self._hooks.remove()  # even if the monitor broke on the way
+        self._finish()
+
+    @_guarded
+    def _finish(self) -> None:
+        assert self._session is not None
         self._session.finish()
         self._print(self._session.summary())
 

@@ -157,6 +157,7 @@ def test_a_fault_of_ours_is_reported_once_and_training_goes_on(
         fit(model, callback, epochs=3)
     assert len([r for r in reports if r.category is MonitorWarning]) == 1
     assert int(model.optimizer.iterations) == 12
+    assert "train_step" not in vars(model)
 
 
 @pytest.mark.slow
