@@ -37,7 +37,7 @@ def digits_cnn(callbacks: list[Any], seed: int) -> keras.callbacks.History:
     )
     model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     return model.fit(
-        images, labels, epochs=12, validation_split=0.2, verbose=0, callbacks=callbacks
+        images, labels, epochs=20, validation_split=0.2, verbose=0, callbacks=callbacks
     )
 
 

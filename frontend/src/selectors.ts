@@ -1,5 +1,6 @@
 /** Pure functions from the state to what a view draws. */
 import type { StepRange } from './timeline';
+import type { UrlState } from './url_state';
 import type { Finding, Row, RuleState, RunDetail, RunSummary, Signal, Verdict } from './wire';
 
 /** In the order in which they are drawn. */
@@ -192,4 +193,23 @@ export function ruleGroups(rules: readonly RuleState[]): RuleGroups {
     clean: inState('clean'),
     skipped: inState('not evaluated'),
   };
+}
+
+export interface UnknownChoice {
+  key: 'signal' | 'layer' | 'finding';
+  value: string;
+}
+
+/** What the address asks for and the run does not have: a link may be older than the run. */
+export function unknownChoices(detail: RunDetail, wanted: UrlState): UnknownChoice[] {
+  const rows = Object.values(detail.rows).flat();
+  const known = {
+    signal: (name: string) => mapSignals(detail).some((signal) => signal.name === name),
+    layer: (name: string) => rows.some((row) => row.name === name || row.layer === name),
+    finding: (id: string) => detail.findings.some((finding) => finding.id === id),
+  };
+  return (['signal', 'layer', 'finding'] as const).flatMap((key) => {
+    const value = wanted[key];
+    return value === null || known[key](value) ? [] : [{ key, value }];
+  });
 }

@@ -8,6 +8,7 @@ import {
   signalOfFinding,
   sortRuns,
   stories,
+  unknownChoices,
   verdictWords,
   wantedSignals,
 } from '../src/selectors';
@@ -121,4 +122,23 @@ describe('focus', () => {
     expect(defaultFinding(detail({ findings: [remark, finding()] }))).toBe('dead_units');
     expect(defaultFinding(detail({ findings: [remark] }))).toBeNull();
   });
+});
+
+it('names what the address asks for and the run does not have', () => {
+  const run = detail({
+    signals: [signal({ name: 'gradient_norm' })],
+    findings: [finding({ id: 'dead_units' })],
+  });
+  const nothing = { run: run.run, signal: null, layer: null, finding: null };
+  expect(unknownChoices(run, nothing)).toEqual([]);
+  expect(
+    unknownChoices(run, { ...nothing, signal: 'gradient_norm', finding: 'dead_units' }),
+  ).toEqual([]);
+  expect(
+    unknownChoices(run, { ...nothing, signal: 'heat', layer: '<b>', finding: 'gone' }),
+  ).toEqual([
+    { key: 'signal', value: 'heat' },
+    { key: 'layer', value: '<b>' },
+    { key: 'finding', value: 'gone' },
+  ]);
 });

@@ -75,6 +75,14 @@ def test_an_unknown_run_in_the_url_is_named(tab: Tab) -> None:
     expect(tab.get("run-item")).to_have_count(5)
 
 
+def test_an_unknown_layer_in_the_url_is_named_and_the_run_is_shown(tab: Tab) -> None:
+    tab.open(run="scaling/sick", layer="no such layer")
+    expect(tab.get("unknown-choice")).to_contain_text("no such layer")
+    expect(tab.get("finding").first).to_be_visible()
+    tab.get("unknown-choice").get_by_role("button").click()
+    expect(tab.get("unknown-choice")).to_have_count(0)
+
+
 def test_the_url_follows_the_selection(tab: Tab) -> None:
     tab.open(run="scaling/sick")
     tab.get("run-item").filter(has_text="root_of_zero").click()

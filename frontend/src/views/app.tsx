@@ -5,7 +5,7 @@ import type { AppState } from '../state';
 import { Charts } from './charts';
 import { useApp, useAppState } from './context';
 import { Empty } from './empty';
-import { RunTrouble, StaleBanner, UnknownRun } from './error_state';
+import { RunTrouble, StaleBanner, UnknownChoices, UnknownRun } from './error_state';
 import { Findings } from './findings';
 import { Rules } from './rules';
 import { RunPicker } from './run_picker';
@@ -70,6 +70,7 @@ function Content() {
   if (!detail) return <p class="placeholder muted">Reading {run}</p>;
   return (
     <div class={`run ${shown ? '' : 'loading'}`} aria-busy={!shown}>
+      {shown && <UnknownChoices detail={detail} />}
       <Verdict detail={detail} />
       <div class="columns">
         <div class="column">

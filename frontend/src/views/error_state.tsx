@@ -1,7 +1,8 @@
 /** Says what went wrong, why, and what can be done; never hides what is already there. */
 import { formatCount, formatTime } from '../format';
-import { sortRuns } from '../selectors';
+import { sortRuns, unknownChoices } from '../selectors';
 import type { Problem } from '../state';
+import type { RunDetail } from '../wire';
 import { useApp, useAppState } from './context';
 import { Icon } from './icons';
 
@@ -76,4 +77,24 @@ export function RunTrouble({ run, problem }: { run: string; problem: Problem }) 
       </button>
     </section>
   );
+}
+
+/** The run is shown, but not all that the address asks for is in it. */
+export function UnknownChoices({ detail }: { detail: RunDetail }) {
+  const signal = useAppState((state) => state.signal);
+  const layer = useAppState((state) => state.layer);
+  const finding = useAppState((state) => state.finding);
+  const unknown = unknownChoices(detail, { run: detail.run, signal, layer, finding });
+  const { actions } = useApp();
+  return unknown.map(({ key, value }) => (
+    <div key={key} class="banner" role="alert" data-testid="unknown-choice">
+      <Icon mark="warning" />
+      <p>
+        The address asks for the {key} <code>{value}</code>, which this run does not have.
+      </p>
+      <button type="button" class="button" onClick={() => actions.set({ [key]: null })}>
+        Forget it
+      </button>
+    </div>
+  ));
 }
