@@ -24,6 +24,7 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python tools/rule_docs.py --check
+	$(BIN)/python tools/signal_docs.py --check
 	@echo "== quick tests"
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
 	@echo "== frontend"
@@ -43,8 +44,9 @@ format: $(VENV)/.dev ## Format the Python sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.demo ## Write the pages of the rules
+docs: $(VENV)/.demo ## Write the pages of rules and signals
 	$(BIN)/python tools/rule_docs.py
+	$(BIN)/python tools/signal_docs.py
 
 proto: $(VENV)/.proto ## Generate the Python code of the log's metadata
 	$(VENV)/proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTO)

@@ -12,23 +12,37 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tensorboard_gradhealth.lazy import missing
 from tensorboard_gradhealth.version import VERSION as __version__
 
 if TYPE_CHECKING:
     from tensorboard_gradhealth import summary
     from tensorboard_gradhealth.diagnosis import diagnose
     from tensorboard_gradhealth.training.keras_callback import HealthCallback
+    from tensorboard_gradhealth.training.monitor import HealthMonitor
+    from tensorboard_gradhealth.training.probe import probe
     from tensorboard_gradhealth.types import Evidence, Finding
 
 
 _HOMES = {
     "HealthCallback": "tensorboard_gradhealth.training.keras_callback",
+    "HealthMonitor": "tensorboard_gradhealth.training.monitor",
+    "probe": "tensorboard_gradhealth.training.probe",
     "diagnose": "tensorboard_gradhealth.diagnosis",
     "Finding": "tensorboard_gradhealth.types",
     "Evidence": "tensorboard_gradhealth.types",
 }
 
-__all__ = ["Evidence", "Finding", "HealthCallback", "__version__", "diagnose", "summary"]
+__all__ = [
+    "Evidence",
+    "Finding",
+    "HealthCallback",
+    "HealthMonitor",
+    "__version__",
+    "diagnose",
+    "probe",
+    "summary",
+]
 
 
 def __getattr__(name: str) -> Any:
@@ -41,11 +55,7 @@ def __getattr__(name: str) -> Any:
     except ModuleNotFoundError as error:
         if error.name not in ("tensorflow", "keras"):
             raise
-        raise ModuleNotFoundError(
-            f"tensorboard_gradhealth.{name} needs TensorFlow: "
-            "pip install tensorboard-gradhealth[tensorflow]  (or [cpu])",
-            name=error.name,
-        ) from error
+        raise missing(name, error.name) from error
 
 
 def __dir__() -> list[str]:

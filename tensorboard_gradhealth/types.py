@@ -123,6 +123,29 @@ class Record:
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
+class Flight:
+    """The single steps, T of them, that led to the record at which findings opened.
+
+    Attributes:
+      findings: `id`s of those findings.
+      first_step: Of the first row; the others follow without a gap.
+      signals: float32 `[T, rows]` by signal name, for signals that are measured in the training
+        step; `NOT_MEASURED` at the steps that a sampled signal left out.
+      wall_time: When it was written, in seconds since the epoch; 0 before that.
+    """
+
+    findings: tuple[str, ...]
+    first_step: int
+    signals: Mapping[str, npt.NDArray[np.float32]]
+    wall_time: float = 0.0
+
+    @property
+    def last_step(self) -> int:
+        """Step of the last row, which is that of the record."""
+        return self.first_step - 1 + max((len(rows) for rows in self.signals.values()), default=0)
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
 class Evidence:
     """One number that supports a finding, next to the limit that it broke.
 

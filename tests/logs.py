@@ -11,7 +11,7 @@ from tensorboard_gradhealth.storage import codec, metadata
 from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.types import Finding, Record, Row, RunInfo, SignalSpec
+from tensorboard_gradhealth.types import Finding, Flight, Record, Row, RunInfo, SignalSpec
 
 ROWS = (Row("a/kernel", "a", "kernel", 32), Row("b/kernel", "b", "kernel", 8))
 
@@ -80,6 +80,13 @@ def finding(name: str = "dead_units", **changes: object) -> Finding:
         **changes,
     }
     return Finding(**values)  # type: ignore[arg-type]
+
+
+def flight(*findings: str, first_step: int = 3, steps: int = 5) -> Flight:
+    """A flight whose numbers say where they belong: step + row / 10."""
+    numbers = np.arange(first_step, first_step + steps, dtype=np.float32)[:, np.newaxis]
+    norm = numbers + np.arange(2, dtype=np.float32) / 10
+    return Flight(findings, first_step, {"gradient_norm": norm, "loss": numbers.copy()})
 
 
 def read_run(log_dir: Path, run: str = ".") -> RunReader:

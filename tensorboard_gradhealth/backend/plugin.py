@@ -49,6 +49,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             "/runs": self._serve(self._runs_route),
             "/run": self._serve(self._run_route),
             "/series": self._serve(self._series_route),
+            "/flight": self._serve(self._flight_route),
             "/static/*": self._serve(self._static_route),
         }
 
@@ -93,12 +94,15 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
     def _series_route(self, request: Any, where: _Where) -> Any:
         run, signal = _argument(request, "run"), _argument(request, "signal")
         fields = request.args["fields"].split(",") if "fields" in request.args else None
-        body = queries.series(self._runs.reader(*where, run), signal, fields)
-        return http_util.Respond(
-            request,
-            gzip.compress(body, compresslevel=1),
-            "application/octet-stream",
-            content_encoding="gzip",
+        return _respond_binary(
+            request, queries.series(self._runs.reader(*where, run), signal, fields)
+        )
+
+    def _flight_route(self, request: Any, where: _Where) -> Any:
+        run, finding = _argument(request, "run"), _argument(request, "finding")
+        reader = self._runs.reader(*where, run)
+        return _respond_binary(
+            request, queries.flight(reader, finding, _argument(request, "signal"))
         )
 
     def _static_route(self, request: Any, where: _Where) -> Any:
@@ -107,6 +111,15 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         if found is None:
             raise errors.NotFoundError(f"There is no file {name!r}.")
         return http_util.Respond(request, *found)
+
+
+def _respond_binary(request: Any, body: bytes) -> Any:
+    return http_util.Respond(
+        request,
+        gzip.compress(body, compresslevel=1),
+        "application/octet-stream",
+        content_encoding="gzip",
+    )
 
 
 def _argument(request: Any, name: str) -> str:

@@ -6,9 +6,13 @@ import dataclasses
 import json
 import struct
 from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
 
 from tensorboard_gradhealth.backend.runs import Diagnosis
-from tensorboard_gradhealth.storage.reader import RunReader, UnreadableRun
+from tensorboard_gradhealth.storage.reader import RunReader, UnknownName, UnreadableRun
 from tensorboard_gradhealth.types import (
     SEVERITIES,
     Finding,
@@ -40,6 +44,7 @@ def run(diagnosis: Diagnosis, reader: RunReader | None) -> Json:
         "signals": _signals(info, reader) if reader else [],
         "findings": [finding_to_json(finding) for finding in in_order(diagnosis.findings)],
         "rules": [dataclasses.asdict(state) for state in diagnosis.states],
+        "flights": _flights(reader) if reader else [],
         "notes": _notes(diagnosis, reader),
     }
 
@@ -71,18 +76,51 @@ def series(reader: RunReader, signal: str, fields: Sequence[str] | None) -> byte
         "rows": values.shape[1],
         "points": values.shape[0],
     }
+    return _pack(header, [data.steps, data.first_steps, data.wall_times], values)
+
+
+def flight(reader: RunReader, finding: str, signal: str) -> bytes:
+    """Answers `GET flight`.
+
+    Args:
+      reader: Of the run.
+      finding: `id` of a finding.
+      signal: Name of a signal that is measured at every step.
+
+    Raises:
+      UnknownName: No flight was kept for the finding, or it lacks the signal.
+      UnreadableRun: The flight is damaged.
+    """
+    found = next((flight for flight in reader.flights() if finding in flight.findings), None)
+    if found is None:
+        kept = ", ".join(name for flight in reader.flights() for name in flight.findings) or "none"
+        raise UnknownName(f"No single steps were kept for {finding!r}; there are for: {kept}.")
+    if signal not in found.signals:
+        known = ", ".join(found.signals)
+        raise UnknownName(
+            f"The steps before {finding!r} lack the signal {signal!r}; known: {known}."
+        )
+    values = found.signals[signal]
+    steps = np.arange(found.first_step, found.first_step + len(values))
+    header = {
+        "run": reader.run,
+        "finding": finding,
+        "signal": signal,
+        "fields": ["value"],
+        "rows": values.shape[1],
+        "points": values.shape[0],
+    }
+    wall_times = np.full(len(values), found.wall_time)
+    return _pack(header, [steps, steps, wall_times], values[:, :, np.newaxis])
+
+
+def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[Any]) -> bytes:
+    """Lays out an answer for typed arrays: `[T]` each, and values `[T, rows, fields]`."""
     text = json.dumps(header).encode()
     text += b" " * (-(4 + len(text)) % 8)
-    return b"".join(
-        [
-            struct.pack("<I", len(text)),
-            text,
-            data.steps.astype("<f8").tobytes(),
-            data.first_steps.astype("<f8").tobytes(),
-            data.wall_times.astype("<f8").tobytes(),
-            values.transpose(2, 1, 0).astype("<f4").tobytes(),
-        ]
-    )
+    arrays = [array.astype("<f8").tobytes() for array in times]
+    last = values.transpose(2, 1, 0).astype("<f4").tobytes()
+    return b"".join([struct.pack("<I", len(text)), text, *arrays, last])
 
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:
@@ -158,6 +196,22 @@ def _signal(spec: SignalSpec, info: RunInfo, reader: RunReader) -> Json:
         except UnreadableRun as error:
             reason = str(error)
     return {**dataclasses.asdict(spec), "kept": kept, "not_measured": reason}
+
+
+def _flights(reader: RunReader) -> list[Json]:
+    try:
+        flights = reader.flights()
+    except UnreadableRun:  # asked for one of them, `flight` says why
+        return []
+    return [
+        {
+            "findings": list(flight.findings),
+            "first_step": flight.first_step,
+            "last_step": flight.last_step,
+            "signals": list(flight.signals),
+        }
+        for flight in flights
+    ]
 
 
 def _notes(diagnosis: Diagnosis, reader: RunReader | None) -> list[str]:

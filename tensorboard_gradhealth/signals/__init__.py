@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import importlib
 import pkgutil
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from tensorboard_gradhealth.signals._base import Cost, Signal
 
@@ -31,6 +31,19 @@ def preset_signals(preset: str) -> tuple[Signal, ...]:
     if preset not in PRESETS:
         raise ValueError(f"Unknown preset {preset!r}. Accepted: {_quoted(PRESETS)}.")
     return tuple(signal for signal in all_signals() if signal.cost in PRESETS[preset])
+
+
+def named_signals(names: Sequence[str]) -> tuple[Signal, ...]:
+    """Returns the signals of these names.
+
+    Raises:
+      ValueError: One of them does not exist, or there is none.
+    """
+    known = {signal.spec.name: signal for signal in all_signals()}
+    unknown = [name for name in names if name not in known]
+    if unknown or not names:
+        raise ValueError(f"Unknown signals {unknown}. Accepted: {_quoted(known)}.")
+    return tuple(known[name] for name in known if name in names)
 
 
 def _quoted(names: Iterable[str]) -> str:

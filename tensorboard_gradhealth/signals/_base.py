@@ -13,12 +13,17 @@ import functools
 from collections.abc import Callable, Sequence
 from typing import Any, Literal
 
-import tensorflow as tf
+import numpy as np
 
+from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.types import SignalSpec
 
 Tensor = Any
-Phase = Literal["step", "gradient", "update", "activation", "feature", "class"]
+Array = Any
+Phase = Literal[
+    "step", "gradient", "optimizer", "update", "output", "activation", "feature", "class"
+]
+Cadence = Literal["step", "sample"]
 Cost = Literal["light", "standard"]
 
 
@@ -30,15 +35,20 @@ class Signal:
       spec: What it is; goes into the log.
       phase: Which context `measure` takes.
       cost: The cheapest preset that includes it.
-      measure: Context to float32 tensor: `[]` for phase `step` and `activation`, `[rows]` for
-        `gradient` and `update`, the new `[rows, fields]` for `feature` and `class`; `None` where
-        the context lacks what the signal needs.
+      measure: Context to float32 tensor: `[]` for phases `step` and `optimizer`, the new
+        `[rows, fields]` for `feature` and `class`, `[rows]` for the others; `None` where the
+        context lacks what the signal needs.
+      measure_numpy: The same over contexts of NumPy arrays; `None` if only TensorFlow can do it.
+      cadence: `step` if it is cheap enough for every step; `sample` if, once the first steps are
+        over, one step in several has to do.
     """
 
     spec: SignalSpec
     phase: Phase
     cost: Cost
     measure: Callable[[Any], Tensor]
+    measure_numpy: Callable[[Any], Array | None] | None = None
+    cadence: Cadence = "step"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -47,7 +57,7 @@ class StepContext:
 
     loss: Tensor | None = None
     learning_rate: Tensor | None = None
-    squared_norms: Tensor | None = None  # float32 [V], of the gradients
+    squared_norms: Tensor | None = None  # float32 [V], of the gradients; may be NOT_MEASURED
     inputs: Sequence[Tensor] = ()
 
 
@@ -69,6 +79,38 @@ class GradientContext:
 
 
 @dataclasses.dataclass(frozen=True)
+class OptimizerContext:
+    """What an optimizer does with its gradients before it changes weights.
+
+    Attributes:
+      gradients: What it is about to clip; `None` where it clips nothing.
+      clipnorm: Limit of each gradient's norm; `None` or 0 if there is none, as with the others.
+      global_clipnorm: Limit of the norm of all gradients together.
+      clipvalue: Limit of each element's size.
+      skipped: bool `[]`: whether it left the weights alone because the scaled loss overflowed;
+        `None` where it never does.
+    """
+
+    gradients: Sequence[Tensor | None] | None = None
+    clipnorm: float | None = None
+    global_clipnorm: float | None = None
+    clipvalue: float | None = None
+    skipped: Tensor | None = None
+
+
+class NumpyGradientContext(GradientContext):
+    """The same of NumPy arrays."""
+
+    @functools.cached_property
+    def values(self) -> list[Array]:
+        return list(self.gradients)
+
+    @functools.cached_property
+    def squared_norms(self) -> Array:
+        return np.array([squared_norm_numpy(value) for value in self.gradients])
+
+
+@dataclasses.dataclass(frozen=True)
 class UpdateContext:
     """The weight changes of one optimizer call.
 
@@ -76,32 +118,38 @@ class UpdateContext:
       squared_changes: float32 `[V]`: squared norm of each variable's change.
       squared_weights: float32 `[V]`: squared norm of each variable before the change.
       variables: The V variables, which now hold their new values.
+      whole: bool `[]`: whether nothing else changes the variables in this step.
     """
 
     squared_changes: Tensor
     squared_weights: Tensor
     variables: Sequence[Any]
+    whole: Tensor | bool = True
+
+
+@dataclasses.dataclass(frozen=True)
+class OutputContext:
+    """What A activation functions put out in one step, in full: A tensors `[batch, ..., units]`."""
+
+    outputs: Sequence[Tensor]
 
 
 @dataclasses.dataclass(frozen=True)
 class ActivationContext:
-    """One activation function in one step.
+    """A sample of what went into and came out of A activations of equal shape in one step.
 
     Attributes:
-      outputs: `[batch, ..., units]`, of the whole batch.
-      sample_inputs: float32 `[k, ..., units]`: what went into the function for k samples of the
-        batch; `None` if it is not known.
-      sample_outputs: float32 `[k, ..., units]`: what came out for the same samples.
-      sample_slopes: float32 `[k, ..., units]`: the derivative there; `None` if not known.
-      steepest: Largest absolute slope of the function anywhere; `None` if not known.
-      silent_samples: float32 `[units]`: how many samples in a row each unit has now been silent
-        for; `None` without a memory of earlier steps.
+      inputs: float32 `[A, n, units]`: what went into the function; `None` if it is not known.
+      outputs: float32 `[A, n, units]`: what came out.
+      slopes: float32 `[A, n, units]`: the derivative there; `None` if it is not known.
+      steepest: Largest absolute slope of the function anywhere; `None` if it is not known.
+      silent_samples: float32 `[A, units]`: how many samples in a row each unit has now been
+        silent for; `None` without a memory of earlier steps.
     """
 
+    inputs: Tensor | None
     outputs: Tensor
-    sample_inputs: Tensor | None
-    sample_outputs: Tensor
-    sample_slopes: Tensor | None
+    slopes: Tensor | None
     steepest: float | None = None
     silent_samples: Tensor | None = None
 
@@ -125,9 +173,14 @@ def squared_norm(value: Tensor) -> Tensor:
     return 2.0 * tf.nn.l2_loss(tf.cast(value, tf.float32))
 
 
-def nonfinite_count(value: Tensor) -> Tensor:
-    """Returns the number of NaN and infinite elements as a float32 scalar."""
-    return tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.float32))
+def squared_norm_numpy(value: Array) -> float:
+    """Returns the sum of squares of a NumPy array."""
+    return float(np.sum(np.square(value, dtype=np.float64)))
+
+
+def nonfinite_elements(value: Array) -> int:
+    """Returns how many elements of a NumPy array are NaN or infinite."""
+    return int(np.count_nonzero(~np.isfinite(value)))
 
 
 def count_if_any(suspects: Tensor, values: Callable[[], Sequence[Tensor]]) -> Tensor:
@@ -143,8 +196,18 @@ def count_if_any(suspects: Tensor, values: Callable[[], Sequence[Tensor]]) -> Te
     return tf.cond(
         tf.reduce_all(tf.math.is_finite(suspects)),
         lambda: tf.zeros_like(suspects),
-        lambda: tf.stack([nonfinite_count(value) for value in values()]),
+        lambda: _nonfinite_counts(values()),
     )
+
+
+def _nonfinite_counts(values: Sequence[Tensor]) -> Tensor:
+    # Few ops for many values, because all of them are traced in every training that never needs
+    # them: one long row of marks, whose running sum is read where each value ends.
+    flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]
+    ends = tf.cumsum(tf.stack([tf.size(value) for value in flat]))
+    marks = tf.cast(~tf.math.is_finite(tf.concat(flat, axis=0)), tf.int32)
+    totals = tf.gather(tf.cumsum(marks), ends - 1)
+    return tf.cast(totals - tf.concat([[0], totals[:-1]], axis=0), tf.float32)
 
 
 def _values(gradient: Tensor) -> Tensor:

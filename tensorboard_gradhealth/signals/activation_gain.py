@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import NOT_MEASURED, SignalSpec
 
 
 def measure(context: ActivationContext) -> Tensor:
-    if context.sample_inputs is None:
+    if context.inputs is None:
         return None
-    spread = tf.math.reduce_std(context.sample_inputs)
-    gain = tf.math.divide_no_nan(tf.math.reduce_std(context.sample_outputs), spread)
+    spread = tf.math.reduce_std(context.inputs, axis=[1, 2])
+    gain = tf.math.divide_no_nan(tf.math.reduce_std(context.outputs, axis=[1, 2]), spread)
     return tf.where(tf.equal(spread, 0.0), NOT_MEASURED, gain)
+
+
+def measure_numpy(context: ActivationContext) -> Array | None:
+    if context.inputs is None:
+        return None
+    spread = np.std(context.inputs, axis=(1, 2))
+    gain = np.std(context.outputs, axis=(1, 2)) / np.where(spread == 0.0, 1.0, spread)
+    return np.where(spread == 0.0, NOT_MEASURED, gain)
 
 
 SPEC = SignalSpec(
@@ -25,4 +34,11 @@ SPEC = SignalSpec(
     healthy=(0.1, None),
     description="Standard deviation of what leaves the activation over that of what enters it.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="activation",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor, count_if_any
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import Array, OutputContext, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 
-def measure(context: ActivationContext) -> Tensor:
-    total = tf.reduce_sum(tf.cast(context.outputs, tf.float32))
-    return count_if_any(total[tf.newaxis], lambda: [context.outputs])[0]
+def measure(context: OutputContext) -> Tensor:
+    # A sum is not finite if a part of it is not: one pass, and nothing is held for counting.
+    sums = [tf.reduce_sum(tf.cast(outputs, tf.float32)) for outputs in context.outputs]
+    return tf.cast(~tf.math.is_finite(tf.stack(sums)), tf.float32)
+
+
+def measure_numpy(context: OutputContext) -> Array:
+    return np.array([not np.isfinite(outputs).all() for outputs in context.outputs])
 
 
 SPEC = SignalSpec(
     name="activation_nonfinite",
     title="Non-finite outputs",
-    unit="elements",
+    unit="",
     axis="activation",
     healthy=(None, 0.0),
-    description="NaN and infinite elements in the output of each activation.",
+    description="1 where the output of the activation holds NaN or infinity, else 0.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(SPEC, phase="output", cost="standard", measure=measure, measure_numpy=measure_numpy)

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: ActivationContext) -> Tensor:
-    if context.sample_slopes is None:
+    if context.slopes is None:
         return None
-    return tf.sqrt(tf.reduce_mean(tf.square(context.sample_slopes)))
+    return tf.sqrt(tf.reduce_mean(tf.square(context.slopes), axis=[1, 2]))
+
+
+def measure_numpy(context: ActivationContext) -> Array | None:
+    if context.slopes is None:
+        return None
+    return np.sqrt(np.mean(np.square(context.slopes), axis=(1, 2)))
 
 
 SPEC = SignalSpec(
@@ -24,4 +31,11 @@ SPEC = SignalSpec(
     description="Root mean square of the activation's derivative: the factor by which it "
     "scales a gradient that passes backwards.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="activation",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

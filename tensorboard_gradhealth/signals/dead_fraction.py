@@ -7,9 +7,10 @@ a rectifier that means exactly zero. It is dead once it was silent for many samp
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 SAMPLES = 512.0
@@ -20,16 +21,29 @@ SILENT = 1e-3
 
 
 def silent_units(outputs: Tensor) -> Tensor:
-    """Returns bool `[units]`: which units are silent in `outputs`, float32 `[k, ..., units]`."""
+    """Returns bool `[A, units]`: which units are silent in `outputs`, float32 `[A, n, units]`."""
     sizes = tf.abs(outputs)
-    loudest = tf.reduce_max(sizes, axis=list(range(outputs.shape.rank - 1)))
-    return loudest <= SILENT * tf.reduce_mean(sizes)
+    usual = tf.reduce_mean(sizes, axis=[1, 2])
+    return tf.reduce_max(sizes, axis=1) <= SILENT * usual[:, tf.newaxis]
+
+
+def silent_units_numpy(outputs: Array) -> Array:
+    """The same of a NumPy array."""
+    sizes = np.abs(outputs)
+    usual = np.mean(sizes, axis=(1, 2))
+    return np.max(sizes, axis=1) <= SILENT * usual[:, np.newaxis]
 
 
 def measure(context: ActivationContext) -> Tensor:
     if context.silent_samples is None:
         return None
-    return tf.reduce_mean(tf.cast(context.silent_samples >= SAMPLES, tf.float32))
+    return tf.reduce_mean(tf.cast(context.silent_samples >= SAMPLES, tf.float32), axis=1)
+
+
+def measure_numpy(context: ActivationContext) -> Array | None:
+    if context.silent_samples is None:
+        return None
+    return np.mean(context.silent_samples >= SAMPLES, axis=1)
 
 
 SPEC = SignalSpec(
@@ -40,4 +54,11 @@ SPEC = SignalSpec(
     healthy=(None, 0.5),
     description="Share of units that were silent on every one of the last 512 samples or more.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="activation",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

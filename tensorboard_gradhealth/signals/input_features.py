@@ -6,9 +6,10 @@ which stays exact where a sum of squares would cancel: for large means with smal
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import RunningContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import Array, RunningContext, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 
@@ -37,6 +38,30 @@ def measure(context: RunningContext) -> Tensor:
     return tf.stack(fields, axis=1)
 
 
+def measure_numpy(context: RunningContext) -> Array:
+    count, mean, std, low, high, bad = context.before.T
+    finite = np.isfinite(context.samples)
+    samples = np.where(finite, context.samples, 0.0)
+    added = finite.sum(axis=0)
+    total = np.maximum(count + added, 1.0)
+    added_mean = samples.sum(axis=0) / np.maximum(added, 1.0)
+    squares = np.sum(finite * np.square(samples - added_mean), axis=0) + np.square(std) * count
+    shift = added_mean - mean
+    squares += np.square(shift) * count * added / total
+    largest = np.finfo(np.float32).max
+    new_low = np.where(finite, context.samples, largest).min(axis=0)
+    new_high = np.where(finite, context.samples, -largest).max(axis=0)
+    fields = [
+        count + added,
+        mean + shift * added / total,
+        np.sqrt(squares / total),
+        np.where(count > 0, np.minimum(low, new_low), new_low),
+        np.where(count > 0, np.maximum(high, new_high), new_high),
+        bad + np.sum(~finite, axis=0),
+    ]
+    return np.stack(fields, axis=1)
+
+
 SPEC = SignalSpec(
     name="input_features",
     title="Input features",
@@ -46,4 +71,6 @@ SPEC = SignalSpec(
     description="Count, mean, standard deviation and range of the finite values of each input "
     "feature (channel, for images) so far, and how many values were NaN or infinite.",
 )
-SIGNAL = Signal(SPEC, phase="feature", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC, phase="feature", cost="standard", measure=measure, measure_numpy=measure_numpy
+)

@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import Signal, StepContext, Tensor, count_if_any
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import (
+    Array,
+    Signal,
+    StepContext,
+    Tensor,
+    count_if_any,
+    nonfinite_elements,
+)
 from tensorboard_gradhealth.types import SignalSpec
 
 
@@ -15,6 +23,12 @@ def measure(context: StepContext) -> Tensor:
     return tf.reduce_sum(count_if_any(sums, lambda: context.inputs))
 
 
+def measure_numpy(context: StepContext) -> Array | None:
+    if not context.inputs:
+        return None
+    return np.sum([nonfinite_elements(x) for x in context.inputs])
+
+
 SPEC = SignalSpec(
     name="input_nonfinite",
     title="Non-finite inputs",
@@ -23,4 +37,4 @@ SPEC = SignalSpec(
     healthy=(None, 0.0),
     description="NaN and infinite elements in the input batch.",
 )
-SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure, measure_numpy=measure_numpy)

@@ -18,4 +18,4 @@ SPEC = SignalSpec(
     scale="log",
     description="Learning rate of the optimizer at each step, schedules applied.",
 )
-SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure, measure_numpy=measure)

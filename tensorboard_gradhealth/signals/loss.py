@@ -19,4 +19,4 @@ SPEC = SignalSpec(
     description="Loss of each training batch, with regularisation, before loss scaling. Not "
     "Keras' running mean over the epoch.",
 )
-SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure)
+SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure, measure_numpy=measure)

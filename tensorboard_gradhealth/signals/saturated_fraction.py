@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 FLAT = 0.01
@@ -12,13 +13,25 @@ FLAT = 0.01
 
 
 def measure(context: ActivationContext) -> Tensor:
-    if context.sample_slopes is None:
+    if context.slopes is None:
         return None
-    slopes = tf.abs(context.sample_slopes)
-    steepest = tf.reduce_max(slopes) if context.steepest is None else context.steepest
+    slopes = tf.abs(context.slopes)
+    steepest = context.steepest
+    if steepest is None:
+        steepest = tf.reduce_max(slopes, axis=[1, 2], keepdims=True)
     # An output of zero is the flat side of a rectifier: that is `zero_fraction`, not saturation.
-    flat = (slopes < FLAT * steepest) & tf.not_equal(context.sample_outputs, 0.0)
-    return tf.reduce_mean(tf.cast(flat, tf.float32))
+    flat = (slopes < FLAT * steepest) & tf.not_equal(context.outputs, 0.0)
+    return tf.reduce_mean(tf.cast(flat, tf.float32), axis=[1, 2])
+
+
+def measure_numpy(context: ActivationContext) -> Array | None:
+    if context.slopes is None:
+        return None
+    slopes = np.abs(context.slopes)
+    steepest = context.steepest
+    if steepest is None:
+        steepest = slopes.max(axis=(1, 2), keepdims=True)
+    return np.mean((slopes < FLAT * steepest) & (context.outputs != 0.0), axis=(1, 2))
 
 
 SPEC = SignalSpec(
@@ -30,4 +43,11 @@ SPEC = SignalSpec(
     description="Share of outputs that are not zero and where the activation's slope is below 1 % "
     "of its steepest.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="activation",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

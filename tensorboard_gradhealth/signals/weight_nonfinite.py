@@ -2,9 +2,17 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import Signal, Tensor, UpdateContext, count_if_any
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import (
+    Array,
+    Signal,
+    Tensor,
+    UpdateContext,
+    count_if_any,
+    nonfinite_elements,
+)
 from tensorboard_gradhealth.types import SignalSpec
 
 
@@ -15,6 +23,10 @@ def measure(context: UpdateContext) -> Tensor:
     )
 
 
+def measure_numpy(context: UpdateContext) -> Array:
+    return np.array([nonfinite_elements(variable) for variable in context.variables])
+
+
 SPEC = SignalSpec(
     name="weight_nonfinite",
     title="Non-finite weights",
@@ -23,4 +35,11 @@ SPEC = SignalSpec(
     healthy=(None, 0.0),
     description="NaN and infinite elements in each variable after the step.",
 )
-SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="update",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
-import tensorflow as tf
+import numpy as np
 
-from tensorboard_gradhealth.signals._base import ActivationContext, Signal, Tensor
+from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: ActivationContext) -> Tensor:
-    return tf.reduce_mean(tf.cast(tf.equal(context.sample_outputs, 0.0), tf.float32))
+    return tf.reduce_mean(tf.cast(tf.equal(context.outputs, 0.0), tf.float32), axis=[1, 2])
+
+
+def measure_numpy(context: ActivationContext) -> Array:
+    return np.mean(context.outputs == 0.0, axis=(1, 2))
 
 
 SPEC = SignalSpec(
@@ -19,4 +24,11 @@ SPEC = SignalSpec(
     axis="activation",
     description="Share of outputs that are exactly 0. About one half is usual for ReLU.",
 )
-SIGNAL = Signal(SPEC, phase="activation", cost="standard", measure=measure)
+SIGNAL = Signal(
+    SPEC,
+    phase="activation",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

@@ -19,6 +19,7 @@ from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.types import (
     Axis,
     Finding,
+    Flight,
     Json,
     Record,
     Row,
@@ -40,6 +41,8 @@ _METADATA = {
         PluginData.SIGNALS,
         PluginData.FACTS,
         PluginData.FINDINGS,
+        PluginData.FLIGHT,
+        PluginData.FLIGHT_INFO,
     )
 }
 
@@ -99,6 +102,40 @@ def findings_values(findings: Iterable[Finding], states: Iterable[RuleState]) ->
         "states": [dataclasses.asdict(state) for state in states],
     }
     return [_json_value(metadata.FINDINGS_TAG, PluginData.FINDINGS, data)]
+
+
+def flight_values(flight: Flight) -> list[Any]:
+    """Returns the `Summary.Value`s that hold the single steps before a finding."""
+    data = {
+        "findings": flight.findings,
+        "first_step": flight.first_step,
+        "signals": {name: rows.shape[1] for name, rows in flight.signals.items()},
+    }
+    columns = np.concatenate(list(flight.signals.values()), axis=1, dtype=np.float32)
+    tensor = _array_tensor(columns, types_pb2.DT_FLOAT)
+    return [
+        _value(metadata.FLIGHT_TAG, PluginData.FLIGHT, tensor),
+        _json_value(metadata.FLIGHT_INFO_TAG, PluginData.FLIGHT_INFO, data),
+    ]
+
+
+def parse_flight(text: str, columns: npt.NDArray[Any], wall_time: float) -> Flight:
+    """The inverse of `flight_values`, from the JSON text and float32 `[steps, columns]`.
+
+    Raises:
+      ValueError, TypeError, KeyError, AttributeError: They are not what that function writes.
+    """
+    data = json.loads(text)
+    widths = [int(width) for width in data["signals"].values()]
+    if columns.dtype != np.float32 or columns.ndim != 2 or columns.shape[1] != sum(widths):
+        raise ValueError(f"{columns.dtype} {list(columns.shape)} is not float32 [steps, columns]")
+    parts = np.split(columns, np.cumsum(widths)[:-1], axis=1)
+    return Flight(
+        findings=tuple(data["findings"]),
+        first_step=int(data["first_step"]),
+        signals=dict(zip(data["signals"], parts, strict=True)),
+        wall_time=wall_time,
+    )
 
 
 def parse_info(rows: Mapping[Axis, str], signals: str, facts: str) -> RunInfo:

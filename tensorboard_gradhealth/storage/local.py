@@ -9,6 +9,7 @@ from __future__ import annotations
 import collections
 import os
 import struct
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -79,21 +80,33 @@ class LocalProvider:
 
 
 def open_log_dir(log_dir: str | os.PathLike[str]) -> LocalProvider:
-    """Opens a local log directory, for use where TensorBoard would hand over its data provider.
+    """Opens a log directory, for use where TensorBoard would hand over its data provider.
+
+    Args:
+      log_dir: A local directory, or a remote one (`gs://...`) where TensorFlow is imported already.
 
     Raises:
       FileNotFoundError: There is no such directory.
     """
     path = os.fspath(log_dir)
-    if not os.path.isdir(path):
-        raise FileNotFoundError(f"There is no log directory {path!r} on this machine.")
+    remote = _remote(path)
+    if not (remote.isdir(path) if remote else os.path.isdir(path)):
+        where = "" if remote else " on this machine"
+        raise FileNotFoundError(f"There is no log directory {path!r}{where}.")
     return LocalProvider(path)
+
+
+def _remote(path: str) -> Any:
+    """Returns TensorFlow's file systems for a path that is not of this machine, else None."""
+    tensorflow = sys.modules.get("tensorflow")
+    return tensorflow.io.gfile if tensorflow is not None and "://" in path else None
 
 
 def _event_files(log_dir: str) -> dict[str, list[str]]:
     """Returns the paths of the event files by run, in the order of their names."""
     result = {}
-    for directory, _, names in os.walk(log_dir):
+    remote = _remote(log_dir)
+    for directory, _, names in remote.walk(log_dir) if remote else os.walk(log_dir):
         paths = [os.path.join(directory, name) for name in sorted(names) if "tfevents" in name]
         if paths:
             result[os.path.relpath(directory, log_dir)] = paths
@@ -120,7 +133,8 @@ def _events(path: str) -> Iterator[Any]:
 
     Only the checksum of a record's length is verified: it guards the framing, and costs nothing.
     """
-    with open(path, "rb") as file:
+    remote = _remote(path)
+    with remote.GFile(path, "rb") if remote else open(path, "rb") as file:
         while len(header := file.read(12)) == 12:
             length, checksum = struct.unpack("<QI", header)
             if checksum != masked_crc32c(header[:8]):

@@ -20,6 +20,8 @@ ROWS_PREFIX = PREFIX + "_rows/"
 SIGNALS_TAG = PREFIX + "_signals"
 FACTS_TAG = PREFIX + "_facts"
 FINDINGS_TAG = PREFIX + "_findings"
+FLIGHT_TAG = PREFIX + "_flight"
+FLIGHT_INFO_TAG = PREFIX + "_flight_info"
 
 
 class UnreadableRun(Exception):

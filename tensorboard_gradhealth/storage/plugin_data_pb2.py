@@ -4,35 +4,34 @@
 # source: tensorboard_gradhealth/storage/plugin_data.proto
 # Protobuf Python Version: 6.31.1
 """Generated protocol buffer code."""
+
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import descriptor_pool as _descriptor_pool
 from google.protobuf import runtime_version as _runtime_version
 from google.protobuf import symbol_database as _symbol_database
 from google.protobuf.internal import builder as _builder
+
 _runtime_version.ValidateProtobufRuntimeVersion(
-    _runtime_version.Domain.PUBLIC,
-    6,
-    31,
-    1,
-    '',
-    'tensorboard_gradhealth/storage/plugin_data.proto'
+    _runtime_version.Domain.PUBLIC, 6, 31, 1, "", "tensorboard_gradhealth/storage/plugin_data.proto"
 )
 # @@protoc_insertion_point(imports)
 
 _sym_db = _symbol_database.Default()
 
 
-
-
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n0tensorboard_gradhealth/storage/plugin_data.proto\x12\ngradhealth\"\xae\x01\n\nPluginData\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.gradhealth.PluginData.Kind\"d\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06SIGNAL\x10\x01\x12\n\n\x06WINDOW\x10\x02\x12\x08\n\x04ROWS\x10\x03\x12\x0b\n\x07SIGNALS\x10\x04\x12\t\n\x05\x46\x41\x43TS\x10\x05\x12\x0c\n\x08\x46INDINGS\x10\x06\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(
+    b'\n0tensorboard_gradhealth/storage/plugin_data.proto\x12\ngradhealth"\xcc\x01\n\nPluginData\x12\x0f\n\x07version\x18\x01 \x01(\x05\x12)\n\x04kind\x18\x02 \x01(\x0e\x32\x1b.gradhealth.PluginData.Kind"\x81\x01\n\x04Kind\x12\x14\n\x10KIND_UNSPECIFIED\x10\x00\x12\n\n\x06SIGNAL\x10\x01\x12\n\n\x06WINDOW\x10\x02\x12\x08\n\x04ROWS\x10\x03\x12\x0b\n\x07SIGNALS\x10\x04\x12\t\n\x05\x46\x41\x43TS\x10\x05\x12\x0c\n\x08\x46INDINGS\x10\x06\x12\n\n\x06\x46LIGHT\x10\x07\x12\x0f\n\x0b\x46LIGHT_INFO\x10\x08\x62\x06proto3'
+)
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
-_builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'tensorboard_gradhealth.storage.plugin_data_pb2', _globals)
+_builder.BuildTopDescriptorsAndMessages(
+    DESCRIPTOR, "tensorboard_gradhealth.storage.plugin_data_pb2", _globals
+)
 if not _descriptor._USE_C_DESCRIPTORS:
-  DESCRIPTOR._loaded_options = None
-  _globals['_PLUGINDATA']._serialized_start=65
-  _globals['_PLUGINDATA']._serialized_end=239
-  _globals['_PLUGINDATA_KIND']._serialized_start=139
-  _globals['_PLUGINDATA_KIND']._serialized_end=239
+    DESCRIPTOR._loaded_options = None
+    _globals["_PLUGINDATA"]._serialized_start = 65
+    _globals["_PLUGINDATA"]._serialized_end = 269
+    _globals["_PLUGINDATA_KIND"]._serialized_start = 140
+    _globals["_PLUGINDATA_KIND"]._serialized_end = 269
 # @@protoc_insertion_point(module_scope)

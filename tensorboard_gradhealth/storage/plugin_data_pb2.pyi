@@ -16,6 +16,8 @@ class PluginData(_message.Message):
         SIGNALS: _ClassVar[PluginData.Kind]
         FACTS: _ClassVar[PluginData.Kind]
         FINDINGS: _ClassVar[PluginData.Kind]
+        FLIGHT: _ClassVar[PluginData.Kind]
+        FLIGHT_INFO: _ClassVar[PluginData.Kind]
     KIND_UNSPECIFIED: PluginData.Kind
     SIGNAL: PluginData.Kind
     WINDOW: PluginData.Kind
@@ -23,6 +25,8 @@ class PluginData(_message.Message):
     SIGNALS: PluginData.Kind
     FACTS: PluginData.Kind
     FINDINGS: PluginData.Kind
+    FLIGHT: PluginData.Kind
+    FLIGHT_INFO: PluginData.Kind
     VERSION_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
     version: int

@@ -35,24 +35,29 @@ class Points:
         return Points(self.steps[index], self.wall_times[index], values)
 
 
-def current(points: Points, windows: Points) -> Points:
+def current(
+    points: Points, windows: Points, first_steps: npt.NDArray[np.int64] | None = None
+) -> Points:
     """Returns the points that hold, in step order, one per step.
 
-    A point is superseded by a window of a smaller step that was written after it, because that
-    happens only when training went back to a checkpoint. Of several points at one step, the one
-    written last holds.
+    A point is superseded by a window that was written after it and begins at its step or before,
+    because that happens only when training went back to a checkpoint. Of several points at one
+    step, the one written last holds.
 
     Args:
       points: The points of a tag, in any order.
       windows: The points of the tag that has one in every record, or `points` again.
+      first_steps: int64 `[T]`: where the windows begin; if not given, they are single steps, and
+        one of them supersedes only what was written before at later steps.
     """
     by_time = np.argsort(windows.wall_times, kind="stable")
     times = windows.wall_times[by_time]
-    # earliest[i]: smallest step of the windows from position i on; none is before infinity.
-    earliest = np.minimum.accumulate(windows.steps[by_time].astype(np.float64)[::-1])[::-1]
+    begins = windows.steps + 1 if first_steps is None else first_steps
+    # earliest[i]: where the first of the windows from position i on begins; none is infinity.
+    earliest = np.minimum.accumulate(begins[by_time].astype(np.float64)[::-1])[::-1]
     earliest = np.append(earliest, np.inf)
     later = earliest[np.searchsorted(times, points.wall_times, side="right")]
-    kept = np.flatnonzero(later >= points.steps)
+    kept = np.flatnonzero(later > points.steps)
     order = kept[np.lexsort((points.wall_times[kept], points.steps[kept]))]
     last_of_step = np.append(np.diff(points.steps[order]) > 0, True)[: len(order)]
     return points.take(order[last_of_step])

@@ -19,7 +19,15 @@ from tensorboard_gradhealth.storage.local import open_log_dir
 from tensorboard_gradhealth.storage.metadata import NewerLogError, UnreadableRun
 from tensorboard_gradhealth.storage.points import Points, current, last_change
 from tensorboard_gradhealth.storage.tags import Tags, UnknownName, explaining, text
-from tensorboard_gradhealth.types import Axis, Finding, Record, RuleState, RunInfo, SignalSpec
+from tensorboard_gradhealth.types import (
+    Axis,
+    Finding,
+    Flight,
+    Record,
+    RuleState,
+    RunInfo,
+    SignalSpec,
+)
 
 __all__ = [
     "NewerLogError",
@@ -133,6 +141,27 @@ class RunReader:
         with explaining(f"`{metadata.FINDINGS_TAG}`"):
             return codec.parse_findings(text(points.values[-1]))
 
+    def flights(self) -> list[Flight]:
+        """Returns the single steps that were kept where findings opened, in step order.
+
+        Those from before a change of the layers are left out.
+
+        Raises:
+          UnreadableRun: They do not fit their description.
+        """
+        flights = self._current(metadata.FLIGHT_TAG)
+        flights = flights.take(np.flatnonzero(flights.wall_times >= self._layers_change[1]))
+        texts = self._current(metadata.FLIGHT_INFO_TAG)
+        about = dict(zip(texts.steps.tolist(), texts.values, strict=True))
+        with explaining(f"`{metadata.FLIGHT_TAG}`"):
+            return [
+                codec.parse_flight(text(about[step]), columns, wall_time)
+                for step, wall_time, columns in zip(
+                    flights.steps.tolist(), flights.wall_times.tolist(), flights.values, strict=True
+                )
+                if step in about  # a server that samples may have dropped it
+            ]
+
     @property
     def last_step(self) -> int:
         """Last step of the run; -1 if it has no record yet."""
@@ -145,7 +174,7 @@ class RunReader:
 
     @property
     def written(self) -> int:
-        """Number of records that were written; a resumed run starts to count anew."""
+        """Number of records that were written; a run that starts anew counts anew."""
         counts = np.array([window[2] for window in self._windows.values], np.int64)
         ends_part = np.append(np.diff(counts) <= 0, True)[: len(counts)]
         return max(self.kept, int(counts[ends_part].sum()))
@@ -153,8 +182,12 @@ class RunReader:
     @property
     def layers_since(self) -> int:
         """Step at which the layers became what they are now; 0 if they never changed."""
+        return self._layers_change[0]
+
+    @property
+    def _layers_change(self) -> tuple[int, float]:
         rows = [self._tags.read(metadata.ROWS_PREFIX + axis) for axis in _LAYOUT_AXES]
-        return max(last_change(points)[0] for points in rows)
+        return max(last_change(points) for points in rows)
 
     @functools.cached_property
     def _info(self) -> RunInfo:
@@ -176,7 +209,7 @@ class RunReader:
         points = self._tags.read(metadata.WINDOW_TAG)
         if not all(value.shape == (4,) and np.isfinite(value).all() for value in points.values):
             raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four numbers.")
-        return current(points, points)
+        return current(points, points, _begins(points))
 
     def _read_series(self, spec: SignalSpec) -> Series:
         points = self._current(metadata.signal_tag(spec.name))
@@ -207,7 +240,9 @@ class RunReader:
         return current(points, points)
 
     def _current(self, tag: str) -> Points:
-        return current(current(self._tags.read(tag), self._tags.read(tag)), self._windows)
+        points = current(self._tags.read(tag), self._tags.read(tag))
+        implied = metadata.WINDOW_TAG not in self._tags.names
+        return current(points, self._windows, None if implied else _begins(self._windows))
 
     def _first_steps(self, points: Points) -> npt.NDArray[np.int64]:
         first = {
@@ -215,6 +250,10 @@ class RunReader:
             for step, window in zip(self._windows.steps, self._windows.values, strict=True)
         }
         return np.array([first.get(int(step), step) for step in points.steps], np.int64)
+
+
+def _begins(windows: Points) -> npt.NDArray[np.int64]:
+    return np.array([window[0] for window in windows.values], np.int64)
 
 
 def _stack(signal: str, points: Points, shape: tuple[int, int]) -> npt.NDArray[np.float32]:

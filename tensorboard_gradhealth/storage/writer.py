@@ -15,7 +15,8 @@ from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
 from tensorboard_gradhealth.storage import codec
-from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
+from tensorboard_gradhealth.storage.lock import DirectoryLock
+from tensorboard_gradhealth.types import Finding, Flight, Record, RuleState, RunInfo
 
 FLUSH_SECONDS = 2.0
 """Records older than this are on disk by the time the next one is written."""
@@ -28,8 +29,12 @@ class LogDirError(OSError):
 class RunWriter:
     """Writes the events of one run, in one file of its own.
 
-    A run that is resumed opens a further file in the same directory; the reader joins them.
+    A run that is resumed opens a further file in the same directory; the reader joins them. From
+    its first record to `pause` or `close`, a writer has the directory to itself.
     Not safe for use by several threads at once.
+
+    Attributes:
+      log_dir: The directory.
     """
 
     def __init__(self, log_dir: str | os.PathLike[str]) -> None:
@@ -39,15 +44,20 @@ class RunWriter:
           log_dir: A local directory, or any path that TensorFlow can write to.
 
         Raises:
-          LogDirError: The directory cannot be created or written.
+          LogDirError: The directory cannot be created or written, or another process is writing
+            to it.
         """
-        self._log_dir = os.fspath(log_dir)
+        self.log_dir = os.fspath(log_dir)
         self._last_wall_time = 0.0
         self._next_flush = 0.0
+        self._last_record = -1
+        self._lock = DirectoryLock(self.log_dir)
         with self._naming_log_dir():
-            self._file = _open_records(self._log_dir)
+            _make_directory(self.log_dir)
+            self._lock.acquire()  # before there is a file of ours in somebody else's run
+            self._file = _open_records(self.log_dir)
         self._write(event_pb2.Event(file_version="brain.Event:2"))
-        self.flush()
+        self.pause()
 
     def write_info(self, info: RunInfo, step: int) -> None:
         """Writes what is known of the run: once before its first record, and after changes."""
@@ -61,10 +71,17 @@ class RunWriter:
           wall_time: Seconds since the epoch; now, if not given.
 
         Raises:
-          ValueError: A signal does not have two dimensions.
-          LogDirError: The file cannot be written.
+          ValueError: A signal does not have two dimensions, or the record is not newer than the
+            one before: to go back to a checkpoint takes a writer of its own.
+          LogDirError: The file cannot be written, or another writer has taken the directory.
         """
+        if record.step <= self._last_record:
+            raise ValueError(
+                f"The record of step {record.step} comes after that of step {self._last_record} in "
+                f"{self.log_dir!r}; the steps of one writer have to increase."
+            )
         self._write_values(codec.record_values(record), record.step, wall_time)
+        self._last_record = record.step
 
     def write_findings(
         self, findings: Iterable[Finding], states: Iterable[RuleState], step: int
@@ -72,6 +89,15 @@ class RunWriter:
         """Writes all findings and rule states so far, and makes them visible at once."""
         self._write_values(codec.findings_values(findings, states), step)
         self.flush()
+
+    def write_flight(self, flight: Flight, step: int) -> None:
+        """Writes the single steps before the record of `step`, at which findings opened."""
+        self._write_values(codec.flight_values(flight), step)
+
+    def pause(self) -> None:
+        """Flushes, and lets others write to the directory until this one writes again."""
+        self.flush()
+        self._lock.release()
 
     def flush(self) -> None:
         """Hands what was written to the operating system, where a TensorBoard can see it."""
@@ -83,6 +109,7 @@ class RunWriter:
         """Flushes and closes the file; nothing can be written afterwards."""
         with self._naming_log_dir():
             self._file.close()
+        self._lock.release()
 
     def _write_values(self, values: list[Any], step: int, wall_time: float | None = None) -> None:
         summary = summary_pb2.Summary(value=values)
@@ -97,6 +124,7 @@ class RunWriter:
             wall_time = max(time.time(), math.nextafter(self._last_wall_time, math.inf))
         self._last_wall_time = event.wall_time = wall_time
         with self._naming_log_dir():
+            self._lock.acquire()
             self._file.write(event.SerializeToString())
 
     @contextlib.contextmanager
@@ -107,8 +135,16 @@ class RunWriter:
             yield
         except failures as error:
             raise LogDirError(
-                f"Cannot write to the log directory {self._log_dir!r}: {error}"
+                f"Cannot write to the log directory {self.log_dir!r}: {error}"
             ) from error
+
+
+def _make_directory(log_dir: str) -> None:
+    tensorflow = sys.modules.get("tensorflow")
+    if tensorflow is not None:
+        tensorflow.io.gfile.makedirs(log_dir)
+    else:
+        os.makedirs(log_dir, exist_ok=True)
 
 
 def _open_records(log_dir: str) -> Any:
@@ -120,9 +156,7 @@ def _open_records(log_dir: str) -> Any:
     path = os.path.join(log_dir, _file_name())
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
-        tensorflow.io.gfile.makedirs(log_dir)
         return tensorflow.io.TFRecordWriter(path)
-    os.makedirs(log_dir, exist_ok=True)
     return RecordWriter(open(path, "xb"))
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 import contextlib
 import functools
 from collections import Counter
-from collections.abc import Callable, Iterator
-from typing import Any
+from collections.abc import Callable, Hashable, Iterator
+from typing import Any, NamedTuple
 
 import keras
 import numpy as np
@@ -42,6 +42,16 @@ ACTIVATION_LAYERS = (
 _NOT_ELEMENTWISE = ("linear", "softmax", "log_softmax", "sparsemax", "glu")
 
 
+class _Seen(NamedTuple):
+    """One activation of the step under way."""
+
+    row: Row
+    function: Function
+    key: Hashable
+    outputs: Tensor  # [batch, ..., units]
+    inputs: Tensor | None  # [k, ..., units]
+
+
 class ActivationHooks:
     """Measures the activations of `model` while a step is being recorded."""
 
@@ -56,12 +66,30 @@ class ActivationHooks:
         self._calls: Counter[str] = Counter()
         # Linear layers of this step by the `id` of their output, which is kept alive beside them.
         self._producers: dict[int, tuple[Tensor, Any, Tensor]] = {}
+        self._seen: list[_Seen] = []
         self._output_layers = keras_model.output_layers(model)
 
     def begin(self) -> None:
         """Forgets the calls of the step before."""
         self._calls.clear()
         self._producers.clear()
+        self._seen.clear()
+
+    def finish(self) -> None:
+        """Measures what was seen in the step: activations of equal shape and function together.
+
+        That makes hundreds of small ops into a few, both to trace and to run.
+        """
+        if not self._seen:
+            return
+        outputs = [seen.outputs for seen in self._seen]
+        self._instrument.outputs([seen.row.name for seen in self._seen], outputs)
+        groups: dict[Hashable, list[_Seen]] = {}
+        for seen in self._seen:
+            if seen.inputs is not None:
+                groups.setdefault((seen.key, tuple(seen.inputs.shape[1:])), []).append(seen)
+        for group in groups.values():
+            self._measure(group)
 
     def install(self, patches: Patches) -> None:
         """Hooks every layer that applies an activation function or may feed one."""
@@ -83,9 +111,7 @@ class ActivationHooks:
                 self._producers[id(outputs)] = (outputs, call, inputs)
             elif _elementwise(function):
                 with self._guard.protect(f"the activation of `{self._names[layer]}`"):
-                    sample = tf.stop_gradient(inputs[: sample_size(outputs)])
-                    before = _without_activation(layer, call, sample)
-                    self._measure(layer, function, outputs, before)
+                    self._see(layer, function, outputs, inputs, _without_activation(layer, call))
         return outputs
 
     def _activation_layer(
@@ -96,29 +122,43 @@ class ActivationHooks:
         if self._recorder.recording and _elementwise(function):
             with self._guard.protect(f"the activation of `{self._names[layer]}`"):
                 _, produce, source = self._producers.get(id(inputs), (None, _same, inputs))
-                before = produce(tf.stop_gradient(source[: sample_size(outputs)]))
-                self._measure(layer, function, outputs, before)
+                self._see(layer, function, outputs, source, produce)
         return outputs
 
-    def _measure(self, layer: Any, function: Function, outputs: Tensor, before: Tensor) -> None:
-        with keras.StatelessScope(), tf.GradientTape() as tape:
-            before = tf.stop_gradient(before)
-            tape.watch(before)
-            after = function(before)
-        slopes = tape.gradient(after, before)
+    def _see(
+        self, layer: Any, function: Function, outputs: Tensor, source: Tensor, before: Function
+    ) -> None:
+        """Notes one activation; `before` of `source` is what went into its function."""
+        sample = None
+        if self._instrument.measures("activation"):
+            sample = before(tf.stop_gradient(source[: sample_size(outputs)]))
         row = self._row(layer, function, outputs)
-        sample_outputs = tf.stop_gradient(tf.cast(after, tf.float32))
-        self._instrument.activation(
-            row,
-            ActivationContext(
-                outputs=tf.stop_gradient(outputs),
-                sample_inputs=tf.cast(before, tf.float32),
-                sample_outputs=sample_outputs,
-                sample_slopes=None if slopes is None else tf.cast(slopes, tf.float32),
-                steepest=steepest_slope(function) if _is_pure(function) else None,
-                silent_samples=self._instrument.silence(row.name, sample_outputs),
-            ),
+        self._instrument.add_rows("activation", [row])
+        key = _function_key(layer, function)
+        self._seen.append(_Seen(row, function, key, tf.stop_gradient(outputs), sample))
+        if not self._recorder.in_step:
+            # In a branch or a loop of the model: what is in there cannot be read from outside.
+            self.finish()
+            self._seen.clear()
+
+    def _measure(self, group: list[_Seen]) -> None:
+        names = [seen.row.name for seen in group]
+        inputs = [seen.inputs for seen in group if seen.inputs is not None]
+        samples, units = tf.shape(inputs[0])[0], inputs[0].shape[-1]
+        stacked = tf.stack([tf.reshape(one, [-1, units]) for one in inputs])
+        before = tf.stop_gradient(tf.cast(stacked, tf.float32))
+        function = group[0].function
+        with keras.StatelessScope(), tf.GradientTape() as tape:
+            tape.watch(before)
+            after = tf.cast(function(before), tf.float32)
+        context = ActivationContext(
+            inputs=before,
+            outputs=tf.stop_gradient(after),
+            slopes=tape.gradient(after, before),
+            steepest=steepest_slope(function) if _is_pure(function) else None,
+            silent_samples=self._instrument.silence(names, tf.stop_gradient(after), samples),
         )
+        self._instrument.activations(names, context)
 
     def _row(self, layer: Any, function: Function, outputs: Tensor) -> Row:
         name = self._names[layer]
@@ -149,10 +189,13 @@ def steepest_slope(function: Function) -> float:
     return float(np.max(np.abs(np.diff(values) / np.diff(points))))
 
 
-def _without_activation(layer: Any, call: Any, inputs: Tensor) -> Tensor:
-    # The stateless scope drops whatever a layer would update on the way, seeds included.
-    with keras.StatelessScope(), _swapped(layer, "activation", keras.activations.linear):
-        return call(inputs)
+def _without_activation(layer: Any, call: Any) -> Function:
+    def compute(inputs: Tensor) -> Tensor:
+        # The stateless scope drops whatever a layer would update on the way, seeds included.
+        with keras.StatelessScope(), _swapped(layer, "activation", keras.activations.linear):
+            return call(inputs)
+
+    return compute
 
 
 @contextlib.contextmanager
@@ -178,6 +221,16 @@ def _recomputable(layer: Any) -> bool:
 
 def _elementwise(function: Function) -> bool:
     return keras_model.function_name(function) not in _NOT_ELEMENTWISE
+
+
+def _function_key(layer: Any, function: Function) -> Hashable:
+    """Returns what two layers have in common whose activation functions are the same."""
+    if getattr(layer, "activation", None) is not None:
+        return function
+    if layer.weights:
+        return id(layer)
+    config = {k: v for k, v in layer.get_config().items() if k not in ("name", "dtype")}
+    return type(layer), repr(sorted(config.items()))
 
 
 def _is_pure(function: Function) -> bool:

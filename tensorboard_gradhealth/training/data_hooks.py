@@ -7,14 +7,13 @@ from typing import Any
 import keras
 import tensorflow as tf
 
+from tensorboard_gradhealth.naming import feature_rows
 from tensorboard_gradhealth.training import keras_model
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any
 
-MAX_FEATURES = 1024
-"""An input with more features is described as a whole: one row instead of thousands."""
 MAX_CLASSES = 4096
 REGRESSION_LOSSES = frozenset(
     {
@@ -58,7 +57,7 @@ class DataHooks:
             self._instrument.running("class", "y", rows, lambda: counted)
 
     def _features(self, name: str, value: Tensor, role: str) -> None:
-        rows = feature_rows(name, value, role)
+        rows = feature_rows(name, value.shape.as_list() if value.shape.rank else [], role)
         self._instrument.running(
             "feature",
             name,
@@ -76,15 +75,6 @@ def named_tensors(name: str, nested: Any) -> list[tuple[str, Tensor]]:
         parts = enumerate(nested)
         return [pair for i, part in parts for pair in named_tensors(f"{name}[{i}]", part)]
     return [(name, nested)] if isinstance(nested, tf.Tensor) else []
-
-
-def feature_rows(name: str, value: Tensor, role: str) -> list[Row]:
-    """Returns a row for each entry of the last axis (feature, channel) of `[batch, ..., last]`."""
-    last = value.shape[-1] if value.shape.rank not in (None, 0, 1) else 1
-    if last is None or last > MAX_FEATURES or last == 1:
-        return [Row(name, role=role)]
-    dots = ":" if value.shape.rank == 2 else "..."
-    return [Row(f"{name}[{dots}, {i}]", role=role) for i in range(last)]
 
 
 def one_hot_labels(loss: str, y: Any, y_pred: Any) -> Tensor | None:

@@ -6,7 +6,8 @@ the signals of the matching phase and puts their values into the recorder.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
 
@@ -17,6 +18,8 @@ import tensorflow as tf
 from tensorboard_gradhealth.signals._base import (
     ActivationContext,
     GradientContext,
+    OptimizerContext,
+    OutputContext,
     Phase,
     RunningContext,
     Signal,
@@ -25,7 +28,8 @@ from tensorboard_gradhealth.signals._base import (
 )
 from tensorboard_gradhealth.signals.dead_fraction import silent_units
 from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.types import Axis, Row
+from tensorboard_gradhealth.training.state import state_variable
+from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row
 
 Tensor = Any
 
@@ -37,6 +41,10 @@ RUNNING_EVERY = 100
 class Instrument:
     """Runs signals on one training step after the other.
 
+    Attributes:
+      rows: Descriptions of the rows met so far, by axis and name.
+      lean: Whether to leave out the signals whose cadence is `sample`.
+
     Args:
       signals: What to measure.
       recorder: Where the values go.
@@ -44,15 +52,11 @@ class Instrument:
 
     def __init__(self, signals: Sequence[Signal], recorder: StepRecorder) -> None:
         self.rows: dict[Axis, dict[str, Row]] = {}
+        self.lean = False
         self._signals = signals
         self._recorder = recorder
-        self._squared_norms: list[Tensor] = []
-        self._silent: dict[str, Any] = {}
+        self._silent: dict[tuple[str, ...], Any] = {}
         self._running: dict[str, dict[str, Any]] = {}
-
-    def begin(self) -> None:
-        """Forgets what was gathered in the step before."""
-        self._squared_norms = []
 
     def add_rows(self, axis: Axis, rows: Iterable[Row]) -> None:
         """Makes rows of an axis known, in the order in which the log shall have them."""
@@ -64,38 +68,57 @@ class Instrument:
         """Whether any signal of this phase was asked for."""
         return any(signal.phase == phase for signal in self._signals)
 
+    def measures(self, phase: Phase) -> bool:
+        """Whether any signal of this phase is measured in the step that is being traced or run."""
+        return any(signal.phase == phase for signal in self._active())
+
     def gradients(self, names: Sequence[str], gradients: Sequence[Tensor]) -> None:
         """Measures the gradients of one optimizer call, before clipping."""
-        context = GradientContext(gradients)
-        self._squared_norms.append(context.squared_norms)
-        self._measure("gradient", names, context)
+        self._measure("gradient", names, GradientContext(gradients))
+
+    def optimizer(self, context: OptimizerContext) -> None:
+        """Measures one optimizer call as a whole; the largest value counts if a step has several.
+
+        That is what a step with two optimizers, one of which was skipped, has to say.
+        """
+        for signal in self._active():
+            value = signal.measure(context) if signal.phase == "optimizer" else None
+            if value is not None:
+                name = signal.spec.name
+                before = self._recorder.current(name)  # NOT_MEASURED is below every value
+                value = value if before is None else tf.maximum(value, tf.reduce_max(before))
+                self._recorder.put(name, [""], tf.stop_gradient(value))
 
     def updates(self, names: Sequence[str], context: UpdateContext) -> None:
         """Measures the weight changes of one optimizer call, after they were made."""
         self._measure("update", names, context)
 
-    def activation(self, row: Row, context: ActivationContext) -> None:
-        """Measures one activation function."""
-        self.add_rows("activation", [row])
-        self._measure("activation", [row.name], context)
+    def outputs(self, names: Sequence[str], outputs: Sequence[Tensor]) -> None:
+        """Measures the full outputs of activations, `[batch, ..., units]` each."""
+        self._measure("output", names, OutputContext(outputs))
 
-    def silence(self, name: str, sample_outputs: Tensor) -> Tensor:
-        """Updates the memory of an activation's silent units.
+    def activations(self, names: Sequence[str], context: ActivationContext) -> None:
+        """Measures A activations of equal shape and function."""
+        self._measure("activation", names, context)
+
+    def silence(self, names: Sequence[str], outputs: Tensor, samples: Tensor) -> Tensor:
+        """Updates the memory of the silent units of A activations.
 
         Args:
-          name: The activation's row.
-          sample_outputs: float32 `[k, ..., units]`.
+          names: Their A rows.
+          outputs: float32 `[A, n, units]`.
+          samples: int `[]`: how many samples of the batch the n come from.
 
         Returns:
-          float32 `[units]`: samples in a row for which each unit has been silent.
+          float32 `[A, units]`: samples in a row for which each unit has been silent.
         """
-        if name not in self._silent:
-            with tf.init_scope():
-                zeros = tf.zeros([sample_outputs.shape[-1]])
-                self._silent[name] = tf.Variable(zeros, trainable=False, name="gradhealth_silent")
-        samples = tf.cast(tf.shape(sample_outputs)[0], tf.float32)
-        memory = self._silent[name]
-        updated = tf.where(silent_units(sample_outputs), memory + samples, 0.0)
+        key = tuple(names)
+        if key not in self._silent:
+            zeros = np.zeros([len(key), outputs.shape[-1]], np.float32)
+            self._silent[key] = state_variable(zeros, "silent")
+        memory = self._silent[key]
+        longer = memory + tf.cast(samples, tf.float32)
+        updated = tf.where(silent_units(outputs), longer, 0.0)
         memory.assign(updated)
         return updated
 
@@ -133,15 +156,18 @@ class Instrument:
 
     def step(self, context: StepContext) -> None:
         """Measures the step as a whole, after its updates."""
-        norms = tf.concat(self._squared_norms, axis=0) if self._squared_norms else None
-        self._measure(
-            "step",
-            [""],
-            StepContext(context.loss, context.learning_rate, norms, context.inputs),
-        )
+        # From the recorder, because optimizers may have run inside branches of the step.
+        norms = self._recorder.current("gradient_norm")
+        if norms is not None:
+            squares = tf.where(tf.equal(norms, NOT_MEASURED), NOT_MEASURED, norms**2)
+            context = dataclasses.replace(context, squared_norms=squares)
+        self._measure("step", [""], context)
+
+    def _active(self) -> Iterator[Signal]:
+        return (s for s in self._signals if s.cadence == "step" or not self.lean)
 
     def _measure(self, phase: Phase, names: Sequence[str], context: Any) -> None:
-        for signal in self._signals:
+        for signal in self._active():
             if signal.phase == phase:
                 value = signal.measure(context)
                 if value is not None:
@@ -150,9 +176,8 @@ class Instrument:
     def _running_state(self, signal: Signal, group: str, rows: int) -> Any:
         groups = self._running.setdefault(signal.spec.name, {})
         if group not in groups:
-            with tf.init_scope():
-                zeros = tf.zeros([rows, len(signal.spec.fields)])
-                groups[group] = tf.Variable(zeros, trainable=False, name="gradhealth_running")
+            zeros = np.zeros([rows, len(signal.spec.fields)], np.float32)
+            groups[group] = state_variable(zeros, "running")
         return groups[group]
 
 

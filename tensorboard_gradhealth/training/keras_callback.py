@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import functools
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
 
 from tensorboard_gradhealth.rules import Engine
-from tensorboard_gradhealth.signals import preset_signals
+from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.training import keras_model
 from tensorboard_gradhealth.training.guard import Guard
@@ -18,10 +18,13 @@ from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.keras_hooks import KerasHooks
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.training.windows import DENSE_STEPS, WindowFolder
 from tensorboard_gradhealth.types import Finding, RunInfo
 
 RING_STEPS = 64
+
+SAMPLE_EVERY = 10
+"""Signals of cadence `sample` are measured at one step in so many, once `DENSE_STEPS` are over."""
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:
@@ -49,10 +52,13 @@ class HealthCallback(keras.callbacks.Callback):
         directory or one above it.
       preset: `"light"` (loss, learning rate, gradient norms, non-finite values) or `"standard"`
         (also update ratios, weights, activations, inputs and labels).
+      signals: Names of the signals to measure, instead of a preset.
       log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
       budget: About how many records a log may hold; windows grow to keep to it; >= 100.
       ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
         variables or activations that it should not judge.
+      limits: Thresholds that replace a rule's own: rule name to limit name to number; each rule's
+        page lists them.
       verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.
 
     Attributes:
@@ -74,25 +80,29 @@ class HealthCallback(keras.callbacks.Callback):
         log_dir: str | os.PathLike[str],
         *,
         preset: str = "standard",
+        signals: Sequence[str] | None = None,
         log_every: int = 10,
         budget: int = 1500,
         ignore: Mapping[str, bool | str] | None = None,
+        limits: Mapping[str, Mapping[str, float]] | None = None,
         verbose: int = 1,
     ) -> None:
         super().__init__()
-        self._signals = preset_signals(preset)
+        self._signals = preset_signals(preset) if signals is None else named_signals(signals)
         self._folder = WindowFolder(
             _at_least("log_every", log_every, 1), _at_least("budget", budget, 100)
         )
-        Engine(RunInfo(), ignore=ignore)  # refuses an unknown rule now, not after the first step
+        self._engine_options: dict[str, Any] = {"ignore": ignore, "limits": limits}
+        Engine(RunInfo(), **self._engine_options)  # refuses unknown names now, not later
         self._writer = RunWriter(_directory(log_dir))
-        self._ignore = ignore
         self._verbose = verbose
         self._guard = Guard()
         self._broken = False
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
         self._last_batch = -1
+        self._steps = 0
+        self._sampled = 0
 
     @property
     def findings(self) -> list[Finding]:
@@ -132,7 +142,7 @@ class HealthCallback(keras.callbacks.Callback):
             recorder=self._recorder,
             instrument=self._instrument,
             folder=self._folder,
-            engine_options={"ignore": self._ignore},
+            engine_options=self._engine_options,
             echo=self._print,
             first_step=_steps_taken(model),
         )
@@ -149,10 +159,19 @@ class HealthCallback(keras.callbacks.Callback):
         self._last_batch = -1
 
     @_guarded
+    def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        assert self._hooks is not None
+        due = self._steps < DENSE_STEPS or self._steps - self._sampled >= SAMPLE_EVERY
+        self._hooks.measure(lean=not due)
+        if due:
+            self._sampled = self._steps
+
+    @_guarded
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
         assert self._session is not None
         self._session.not_measured.update(self._guard.reports)
         taken, self._last_batch = batch - self._last_batch, batch
+        self._steps += taken
         self._session.after_steps(taken)
 
     def on_train_end(self, logs: Any = None) -> None:

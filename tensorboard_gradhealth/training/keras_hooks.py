@@ -14,6 +14,7 @@ from typing import Any
 import keras
 
 from tensorboard_gradhealth.signals._base import StepContext
+from tensorboard_gradhealth.training import distribution
 from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
 from tensorboard_gradhealth.training.data_hooks import DataHooks
 from tensorboard_gradhealth.training.guard import Guard
@@ -42,6 +43,7 @@ class KerasHooks:
         self._activations = ActivationHooks(model, instrument, recorder, guard)
         self._data = DataHooks(model, instrument)
         self._loss: Tensor | None = None
+        self._functions: dict[bool, Any] = {}
 
     def install(self) -> None:
         """Hooks the model; takes the place of hooks that an interrupted fit left behind."""
@@ -49,22 +51,41 @@ class KerasHooks:
         if previous is not None:
             previous.remove()
         vars(self._model)[_INSTALLED] = self
+        for what, reason in distribution.unseen(self._model.distribute_strategy).items():
+            self._guard.report(what, reason)
         self._patches.wrap(self._model, "train_step", self._train_step)
         self._patches.wrap(self._model, "compute_loss", self._compute_loss)
         self._optimizers.install(self._patches)
         self._activations.install(self._patches)
+        self._instrument.lean = False
+        self._recorder.restart()
         self._model.train_function = None  # so that Keras traces the step anew, with the hooks
+
+    def measure(self, lean: bool) -> None:
+        """Chooses what the next steps measure: everything, or only what is cheap enough for all.
+
+        Keras calls whatever `model.train_function` is, so the choice is between two functions,
+        each traced when it is first called; a condition inside one function would cost every step.
+        """
+        if lean == self._instrument.lean:
+            return
+        self._functions[not lean] = self._model.train_function
+        self._instrument.lean = lean
+        self._model.train_function = self._functions.get(lean)
+        self._model.make_train_function()
 
     def remove(self) -> None:
         """Takes every hook back."""
         self._patches.undo()
+        self._functions.clear()
         vars(self._model).pop(_INSTALLED, None)
         self._model.train_function = None
 
     def _train_step(self, original: Any, data: Any) -> Any:
+        if not distribution.is_first():
+            return original(data)
         self._loss = None
         self._recorder.begin()
-        self._instrument.begin()
         self._optimizers.begin()
         self._activations.begin()
         try:
@@ -81,14 +102,18 @@ class KerasHooks:
         loss = self._loss
         if loss is None and isinstance(logs, dict):
             loss = logs.get("loss")  # a custom step that does not call `compute_loss`
+        self._activations.finish()
         inputs = self._data.float_inputs
         self._instrument.step(StepContext(loss, self._optimizers.learning_rate, inputs=inputs))
         self._recorder.commit()
 
     def _compute_loss(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         loss = original(*args, **kwargs)
+        if not self._recorder.in_any_replica:
+            return loss
+        whole = distribution.total(loss)
         if self._recorder.recording:
-            self._loss = loss
+            self._loss = whole
             with self._guard.protect("labels"):
                 named = dict(zip(("x", "y", "y_pred", "sample_weight"), args, strict=False))
                 self._data.labels(**{**named, **kwargs})

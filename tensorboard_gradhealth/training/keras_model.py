@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.optimizers import Optimizer
 
-from tensorboard_gradhealth.naming import variable_role
+from tensorboard_gradhealth.naming import numbered, unique, variable_role
+from tensorboard_gradhealth.training import distribution
 from tensorboard_gradhealth.types import Row
+
+Tensor = Any
 
 NORMALIZERS = (
     keras.layers.Normalization,
@@ -32,28 +36,30 @@ _SHAPE_ONLY = (
 )
 
 
-def variable_rows(model: keras.Model) -> dict[int, Row]:
-    """Returns a row for each trainable variable, in network order.
+def variable_rows(model: keras.Model, outside: Sequence[Any] = ()) -> dict[int, Row]:
+    """Returns a row for each trainable variable, in network order, by `variable_key`.
 
-    The keys are `id`s of the `tf.Variable`s behind the Keras variables, which is what an
-    optimizer hands to `update_step`.
+    Args:
+      model: Its trainable variables come first.
+      outside: Variables that are trained with it but are not its own.
     """
-    variables = list(model.trainable_variables)
-    names = unique(short_path(model, variable.path) for variable in variables)
+    variables = [*model.trainable_variables, *outside]
+    names = unique(short_path(model, _path(variable)) for variable in variables)
     return {
-        id(raw_variable(variable)): Row(
+        variable_key(variable): Row(
             name=name,
             layer=name.rpartition("/")[0],
-            role=variable_role(variable.path, len(variable.shape)),
+            role=variable_role(_path(variable), len(variable.shape)),
             size=int(tf.TensorShape(variable.shape).num_elements() or 0),
         )
         for variable, name in zip(variables, names, strict=True)
     }
 
 
-def raw_variable(variable: Any) -> Any:
-    """Returns the `tf.Variable` behind a Keras variable, or the argument itself."""
-    return variable.value if isinstance(variable, keras.Variable) else variable
+def variable_key(variable: Any) -> int:
+    """Returns what a Keras variable, its `tf.Variable` and the copies of that have in common."""
+    raw = variable.value if isinstance(variable, keras.Variable) else variable
+    return id(distribution.container(raw))
 
 
 class LayerNames:
@@ -100,24 +106,62 @@ def output_layers(model: keras.Model) -> set[int]:
     return {id(layer) for layer in producers}.union(*nested)
 
 
-def optimizers(model: keras.Model) -> list[keras.optimizers.Optimizer]:
+def optimizers(model: keras.Model) -> list[Optimizer]:
     """Returns every optimizer that `model` holds; one that scales the loss by the one inside it."""
-    held = [model.optimizer, *vars(model).values()]
-    found = {id(item): item for item in held if isinstance(item, keras.optimizers.Optimizer)}
-    inner = [getattr(item, "inner_optimizer", item) for item in found.values()]
+    inner = [getattr(item, "inner_optimizer", item) for item in _held_optimizers(model)]
     return list({id(item): item for item in inner}.values())
 
 
+def loss_scalers(model: keras.Model) -> list[Optimizer]:
+    """Returns those that scale the loss dynamically and skip a step where it overflowed."""
+    return [item for item in _held_optimizers(model) if hasattr(item, "inner_optimizer")]
+
+
+def decay(optimizer: Optimizer, variable: Any, learning_rate: Tensor) -> Tensor | None:
+    """Returns the share of itself that a variable loses to decay in each step; `None` if none."""
+    if optimizer.weight_decay is None or not optimizer._use_weight_decay(variable):
+        return None
+    rate = tf.cast(learning_rate, variable.dtype)
+    return rate * tf.cast(optimizer.weight_decay, variable.dtype)
+
+
+def changes_gradients(optimizer: Optimizer) -> bool:
+    """Whether an optimizer clips or accumulates gradients."""
+    clips = optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue
+    return bool(clips or optimizer.gradient_accumulation_steps)
+
+
+def overwrites_with_average(optimizer: Optimizer) -> bool:
+    """Whether an optimizer at times replaces the weights by their moving average."""
+    return bool(optimizer.use_ema and optimizer.ema_overwrite_frequency)
+
+
+def overwrites_now(optimizer: Optimizer) -> Tensor:
+    """Returns a bool `[]`: whether it does so in the step under way."""
+    if not overwrites_with_average(optimizer):
+        return tf.constant(False)
+    steps = tf.convert_to_tensor(optimizer.iterations) + 1
+    return tf.equal(steps % optimizer.ema_overwrite_frequency, 0)
+
+
 def facts(model: keras.Model) -> dict[str, Any]:
-    """Returns what is known of the run before its first step, as JSON values."""
+    """Returns what is known of a compiled model before its first step, as JSON values."""
     return {
-        "model": model.name,
+        **architecture(model),
         "optimizer": ", ".join(type(item).__name__ for item in optimizers(model)),
         "loss": loss_name(model),
-        "parameters": int(model.count_params()) if model.built else 0,
         "jit_compile": bool(model.jit_compile),
         "steps_per_execution": int(model.steps_per_execution),
+        "replicas": int(model.distribute_strategy.num_replicas_in_sync),
         "loss_scaled": hasattr(model.optimizer, "inner_optimizer"),
+    }
+
+
+def architecture(model: keras.Model) -> dict[str, Any]:
+    """Returns what is known of any model, as JSON values."""
+    return {
+        "model": model.name,
+        "parameters": int(model.count_params()) if model.built else 0,
         "input_normalised": _normalises_first(model),
         "output_activation": _output_activation(model),
         "keras": keras.__version__,
@@ -145,19 +189,21 @@ def short_path(model: keras.Model, path: str) -> str:
     return path.removeprefix(f"{model.name}/")
 
 
-def unique(names: Iterable[str]) -> list[str]:
-    """Numbers repeated names: `a`, `a#2`, `a#3`."""
-    seen: Counter[str] = Counter()
-    result = []
-    for name in names:
-        seen[name] += 1
-        result.append(numbered(name, seen[name]))
-    return result
+def _held_optimizers(model: keras.Model) -> list[Optimizer]:
+    held = [item for value in vars(model).values() for item in _items(value)]
+    found = [item for item in (model.optimizer, *held) if isinstance(item, Optimizer)]
+    wrapped = {id(getattr(item, "inner_optimizer", None)) for item in found}
+    return list({id(item): item for item in found if id(item) not in wrapped}.values())
 
 
-def numbered(name: str, nth: int) -> str:
-    """Returns the name of the nth thing called `name`, counted from 1."""
-    return name if nth == 1 else f"{name}#{nth}"
+def _items(value: Any) -> list[Any]:
+    if isinstance(value, dict):
+        return list(value.values())
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _path(variable: Any) -> str:
+    return str(getattr(variable, "path", None) or variable.name.removesuffix(":0"))
 
 
 def _children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:

@@ -1,15 +1,23 @@
-"""Looks at what a Keras optimizer does: the gradients it is given and the changes it makes."""
+"""Looks at what a Keras optimizer does: the gradients it is given and the changes it makes.
+
+The change of a variable in a step is measured around the optimizer's own update, one variable
+after the other, so that no copy of the whole model is held. What Keras does to the weights before
+(weight decay) and after (constraints) is worked out from its definition and added
+(docs/adr/0004-whole-change-of-a-step.md).
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.optimizers import Optimizer
 
-from tensorboard_gradhealth.signals._base import UpdateContext, squared_norm
-from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.signals._base import OptimizerContext, UpdateContext, squared_norm
+from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.patches import Patches
@@ -18,81 +26,184 @@ from tensorboard_gradhealth.types import Row
 
 Tensor = Any
 
+LARGE = 2**16
+"""Elements of a variable from which on its copy counts: such variables are updated in turn."""
+
 
 class OptimizerHooks:
-    """Measures every optimizer of `model` while a step is being recorded.
-
-    Attributes:
-      learning_rate: float `[]`, of the last optimizer that was applied in the step under way.
-    """
+    """Measures every optimizer of `model` while a step is being recorded."""
 
     def __init__(
         self, model: keras.Model, instrument: Instrument, recorder: StepRecorder, guard: Guard
     ) -> None:
-        self.learning_rate: Tensor | None = None
         self._model = model
         self._instrument = instrument
         self._recorder = recorder
         self._guard = guard
-        self._variables: dict[int, Row] = {}
+        self._rows: dict[int, Row] = {}
+        self._constraints: dict[int, Any] = {}
+        self._outside: list[Any] = []  # variables that are trained but are not the model's
+        self._learning_rates: dict[int, Tensor] = {}
+        self._applied: Optimizer | None = None
         self._changes: list[tuple[Any, Tensor, Tensor]] = []
+
+    @property
+    def learning_rate(self) -> Tensor | None:
+        """Rate `[]` that the optimizer applied last in this step used; `None` if there is none."""
+        return self._learning_rates.get(id(self._applied))
 
     def begin(self) -> None:
         """Forgets the step before."""
-        self.learning_rate = None
+        self._applied = None
+        with self._guard.protect("learning_rate"):
+            # Read here, not where it is used, which may be inside a branch of the step.
+            self._learning_rates = {
+                id(optimizer): tf.convert_to_tensor(optimizer.learning_rate)
+                for optimizer in keras_model.optimizers(self._model)
+            }
 
     def install(self, patches: Patches) -> None:
         """Hooks every optimizer that the model holds."""
         for optimizer in keras_model.optimizers(self._model):
-            self._hook(optimizer, patches)
+            patches.wrap(optimizer, "apply", functools.partial(self._apply, optimizer))
+            patches.wrap(optimizer, "_clip_gradients", functools.partial(self._clip, optimizer))
+            patches.wrap(optimizer, "_all_reduce_sum_gradients", self._all_reduce)
+            if self._instrument.wants("update"):
+                update = functools.partial(self._update_step, optimizer)
+                patches.wrap(optimizer, "update_step", update)
+                update_all = functools.partial(self._update_all, optimizer)
+                patches.wrap(optimizer, "_backend_update_step", update_all)
+            if keras_model.overwrites_with_average(optimizer):
+                self._guard.report(
+                    "update_ratio on some steps",
+                    "every so often the optimizer overwrites the weights with their moving average",
+                )
+        for scaler in keras_model.loss_scalers(self._model):
+            patches.wrap(scaler, "apply", functools.partial(self._apply_scaled, scaler))
 
-    def _hook(self, optimizer: keras.optimizers.Optimizer, patches: Patches) -> None:
-        def apply(original: Any, grads: Sequence[Any], variables: Any = None) -> Any:
-            grads = list(grads)
-            if self._recorder.recording:
-                with self._guard.protect("gradients"):
-                    self._before_apply(optimizer, grads, variables)
-            result = original(grads, variables)
-            if self._recorder.recording:
-                with self._guard.protect("weight changes"):
-                    self._after_apply()
-            return result
-
-        patches.wrap(optimizer, "apply", apply)
-        if self._instrument.wants("update"):
-            patches.wrap(optimizer, "update_step", self._update_step)
-
-    def _before_apply(
-        self, optimizer: keras.optimizers.Optimizer, grads: Sequence[Any], variables: Any
-    ) -> None:
-        self._changes = []
-        self.learning_rate = tf.convert_to_tensor(optimizer.learning_rate)
-        variables = optimizer._trainable_variables if variables is None else variables
-        pairs = [(g, v) for g, v in zip(grads, variables, strict=True) if g is not None]
-        if pairs:
-            names = [self._row(keras_model.raw_variable(variable)) for _, variable in pairs]
-            self._instrument.gradients(names, [gradient for gradient, _ in pairs])
-
-    def _update_step(self, original: Any, gradient: Any, variable: Any, learning_rate: Any) -> Any:
+    def _apply_scaled(
+        self, scaler: Optimizer, original: Any, grads: Any, trainable_variables: Any = None
+    ) -> Any:
+        """Notes whether a step was skipped; the optimizer inside measures those that were not."""
         if not self._recorder.recording:
-            return original(gradient, variable, learning_rate)
-        before = tf.convert_to_tensor(variable)
-        size = squared_norm(before)
-        result = original(gradient, variable, learning_rate)
-        with self._guard.protect("weight changes"):
-            change = squared_norm(tf.convert_to_tensor(variable) - before)
-            self._changes.append((variable, change, size))
+            return original(grads, trainable_variables)
+        self._applied = scaler.inner_optimizer
+        before = tf.identity(scaler.iterations)
+        result = original(grads, trainable_variables)
+        with self._guard.protect("skipped_steps"):
+            skipped = tf.equal(scaler.iterations, before)
+            self._instrument.optimizer(OptimizerContext(skipped=skipped))
         return result
 
-    def _after_apply(self) -> None:
-        if self._changes:
-            variables, changes, sizes = zip(*self._changes, strict=True)
-            context = UpdateContext(tf.stack(changes), tf.stack(sizes), variables)
-            self._instrument.updates([self._row(variable) for variable in variables], context)
+    def _apply(
+        self, optimizer: Optimizer, original: Any, grads: Any, trainable_variables: Any = None
+    ) -> Any:
+        grads = list(grads)
+        if trainable_variables is not None:
+            trainable_variables = list(trainable_variables)  # it may be read only once
+        if self._recorder.recording:
+            self._applied = optimizer
+            with self._guard.protect("gradients"):
+                variables = trainable_variables or optimizer._trainable_variables
+                scale = optimizer.loss_scale_factor or 1.0
+                if distribution.replicas() == 1:
+                    self._measure_gradients(zip(grads, variables, strict=True), scale)
+                elif keras_model.changes_gradients(optimizer):
+                    reason = "each replica clips or accumulates before gradients are added up"
+                    self._guard.report("gradient_norm", reason)
+        return original(grads, trainable_variables)
+
+    def _all_reduce(self, original: Any, grads_and_vars: Any) -> Any:
+        """Measures gradients where they were added up over all replicas."""
+        reduced = original(grads_and_vars)
+        if self._recorder.recording and distribution.replicas() > 1:
+            assert self._applied is not None
+            with self._guard.protect("gradients"):
+                if not keras_model.changes_gradients(self._applied):
+                    self._measure_gradients(reduced)
+        return reduced
+
+    def _measure_gradients(self, pairs: Iterable[tuple[Any, Any]], scale: float = 1.0) -> None:
+        pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+        if pairs:
+            names = [self._row(variable) for _, variable in pairs]
+            gradients = [g if scale == 1.0 else keras.ops.divide(g, scale) for g, _ in pairs]
+            self._instrument.gradients(names, gradients)
+
+    def _clip(self, optimizer: Optimizer, original: Any, grads: Sequence[Any]) -> Any:
+        limits = (optimizer.clipnorm, optimizer.global_clipnorm, optimizer.clipvalue)
+        if self._recorder.recording and any(limits):
+            with self._guard.protect("clip_rate"):
+                self._instrument.optimizer(OptimizerContext(grads, *limits))
+        return original(grads)
+
+    def _update_all(self, optimizer: Optimizer, original: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._recorder.recording:
+            self._changes = []
+        result = original(*args, **kwargs)
+        if self._changes and self._recorder.recording:
+            with self._guard.protect("weight changes"):
+                variables, changes, sizes = zip(*self._changes, strict=True)
+                whole = ~keras_model.overwrites_now(optimizer)
+                context = UpdateContext(tf.stack(changes), tf.stack(sizes), variables, whole)
+                self._instrument.updates([self._row(variable) for variable in variables], context)
+        return result
+
+    def _update_step(
+        self, optimizer: Optimizer, original: Any, gradient: Any, variable: Any, learning_rate: Any
+    ) -> Any:
+        if not (self._recorder.recording and self._instrument.measures("update")):
+            return original(gradient, variable, learning_rate)
+        if not distribution.is_first_part(variable):
+            return original(gradient, variable, learning_rate)
+        with tf.control_dependencies(self._large_changes(variable)):
+            before = tf.convert_to_tensor(variable)
+            result = original(gradient, variable, learning_rate)
+        with self._guard.protect("weight changes"):
+            after = tf.convert_to_tensor(variable)
+            constraint = self._constraints.get(keras_model.variable_key(variable))
+            if constraint is not None:
+                after = constraint(after)
+            decay = keras_model.decay(optimizer, variable, learning_rate)
+            self._changes.append((variable, *_whole_change(before, after, decay)))
+        return result
+
+    def _large_changes(self, variable: Any) -> list[Tensor]:
+        """Returns what must be measured before a large variable is updated: the one before it.
+
+        Without an order, all updates may run first, and every variable is held twice meanwhile.
+        """
+        if variable.shape.num_elements() < LARGE:
+            return []
+        large = [done for done in self._changes if done[0].shape.num_elements() >= LARGE]
+        return [change for _, change, _ in large[-1:]]
 
     def _row(self, variable: Any) -> str:
         """Returns the name of a variable's row; the model may have been built only just now."""
-        if id(variable) not in self._variables:
-            self._variables = keras_model.variable_rows(self._model)
-            self._instrument.add_rows("variable", self._variables.values())
-        return self._variables[id(variable)].name
+        key = keras_model.variable_key(variable)
+        if key not in self._rows:
+            self._constraints = {
+                keras_model.variable_key(own): own.constraint
+                for own in self._model.trainable_variables
+            }
+            if key not in self._constraints:
+                self._outside.append(variable)
+            self._rows = keras_model.variable_rows(self._model, self._outside)
+            self._instrument.rows["variable"] = {}  # also what another fit froze or thawed
+            self._instrument.add_rows("variable", self._rows.values())
+        return self._rows[key].name
+
+
+def _whole_change(before: Tensor, after: Tensor, decay: Tensor | None) -> tuple[Tensor, Tensor]:
+    """Returns the squared norms of a variable's change and of its value before the step.
+
+    Args:
+      before: The variable before its update, but after its decay.
+      after: The variable at the end of the step.
+      decay: `[]`: the share of itself that the variable had lost to decay; `None` if none.
+    """
+    if decay is None:
+        return squared_norm(after - before), squared_norm(before)
+    # Never through the value before the decay: rounding it would swamp a small change.
+    rest = 1.0 - decay
+    return squared_norm(after - before - decay / rest * before), squared_norm(before) / rest**2

@@ -16,6 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
+from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training.state import state_variable
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 Tensor = Any
@@ -46,6 +48,7 @@ class StepRecorder:
     Between `begin` and `commit`, `put` hands in measurements; `commit` writes them as one ring row.
     The first step that is traced decides which measurements there are; what a later trace adds is
     given to `report`, because the ring cannot grow under functions that are already compiled.
+    Where steps run eagerly there are none, and the ring grows.
 
     Args:
       capacity: Steps the ring holds, >= 1.
@@ -61,13 +64,22 @@ class StepRecorder:
         self._graph: Any = None
         self._ring: Any = None
         self.read_steps = 0
-        with tf.init_scope():
-            self._steps = tf.Variable(0, dtype=tf.int64, trainable=False, name="gradhealth_steps")
+        self._steps = state_variable(np.int64(0), "steps")
 
     @property
     def recording(self) -> bool:
+        """Whether a step is being traced or run right now, in the replica that is looked at."""
+        return self.in_any_replica and distribution.is_first()
+
+    @property
+    def in_any_replica(self) -> bool:
         """Whether a step is being traced or run right now."""
         return self._graph is not None
+
+    @property
+    def in_step(self) -> bool:
+        """Whether tensors made right now can be read at the end of the step under way."""
+        return _graph() is self._graph
 
     @property
     def steps(self) -> Tensor:
@@ -87,15 +99,34 @@ class StepRecorder:
         """Hands in `values`, float32 `[len(rows)]`, of one signal for the step under way."""
         key = (signal, tuple(rows))
         values = tf.reshape(tf.cast(values, tf.float32), [len(key[1])])
-        if _graph() is self._graph:
+        if self.in_step:
             self._values[key] = values
             return
         # Inside a branch or a nested function: its tensors cannot be read from the step's graph.
         if key not in self._carriers:
-            with tf.init_scope():
-                initial = tf.fill([len(key[1])], NOT_MEASURED)
-                self._carriers[key] = tf.Variable(initial, trainable=False)
+            initial = np.full([len(key[1])], NOT_MEASURED)
+            self._carriers[key] = state_variable(initial, "carrier")
         self._carriers[key].assign(values)
+
+    def current(self, signal: str) -> Tensor | None:
+        """Returns what was put of a signal in the step under way, in one tensor.
+
+        Returns:
+          float32 `[n]`, `NOT_MEASURED` where it was put in a branch that did not run; `None` if
+          the step has no such signal.
+        """
+        parts = [value for (name, _), value in self._gather().items() if name == signal]
+        return tf.concat(parts, axis=0) if parts else None
+
+    def restart(self) -> None:
+        """Forgets which measurements there are: the step is about to be traced anew.
+
+        Steps go on counting. What was not read by now is lost.
+        """
+        self.read_steps = int(self._steps.numpy())
+        self.slots = {}
+        self._carriers = {}
+        self._ring = None
 
     def read(self) -> tuple[int, npt.NDArray[np.float32]]:
         """Returns what was recorded since the last read.
@@ -113,34 +144,49 @@ class StepRecorder:
 
     def commit(self) -> None:
         """Writes what was put since `begin` as the ring row of this step."""
-        values = {**self._values, **{key: var.read_value() for key, var in self._carriers.items()}}
-        if self._ring is None:
-            self._allocate(values)
-        for signal, rows in values.keys() - self.slots.keys():
-            self._report(f"{signal} of {', '.join(rows)} appeared after the first step was traced")
-        parts = [values.get(key, _absent(slot)) for key, slot in self.slots.items()]
+        values = self._gather()
+        self._make_room(values)
+        parts = [values.get(key, _absent(slot.rows)) for key, slot in self.slots.items()]
         position = tf.cast(self._steps % self.capacity, tf.int32)
         row = tf.concat(parts, axis=0)[tf.newaxis] if parts else tf.zeros([1, 0])
         self._ring.scatter_update(tf.IndexedSlices(row, position[tf.newaxis]))
         self._steps.assign_add(1)
+        for (_, rows), carrier in self._carriers.items():
+            carrier.assign(_absent(rows))
+
+    def _gather(self) -> dict[tuple[str, tuple[str, ...]], Tensor]:
+        values = dict(self._values)
         for key, carrier in self._carriers.items():
-            carrier.assign(_absent(self.slots[key]))
+            carried = carrier.read_value()
+            outside = values.get(key, carried)
+            values[key] = tf.where(tf.equal(carried, NOT_MEASURED), outside, carried)
+        return values
 
-    def _allocate(self, values: dict[tuple[str, tuple[str, ...]], Tensor]) -> None:
-        start = 0
-        for key in values:
-            self.slots[key] = Slot(*key, start)
-            start += len(key[1])
-        with tf.init_scope():
-            self._ring = tf.Variable(
-                tf.fill([self.capacity, start], NOT_MEASURED),
-                trainable=False,
-                name="gradhealth_ring",
-            )
+    def _make_room(self, values: dict[tuple[str, tuple[str, ...]], Tensor]) -> None:
+        """Gives measurements that have none their columns in the ring, if it can still grow."""
+        new = [key for key in values if key not in self.slots]
+        if self._ring is not None and not tf.executing_eagerly():
+            for signal, rows in new:
+                names = ", ".join(rows)
+                self._report(f"{signal} of {names} appeared after the first step was traced")
+            return
+        columns = sum(len(rows) for _, rows in self.slots)
+        for signal, rows in new:
+            self.slots[signal, rows] = Slot(signal, rows, columns)
+            columns += len(rows)
+        if new or self._ring is None:
+            self._grow(columns)
+
+    def _grow(self, columns: int) -> None:
+        ring = np.full([self.capacity, columns], NOT_MEASURED)
+        if self._ring is not None:
+            old = self._ring.numpy()
+            ring[:, : old.shape[1]] = old
+        self._ring = state_variable(ring, "ring")
 
 
-def _absent(slot: Slot) -> Tensor:
-    return tf.fill([len(slot.rows)], NOT_MEASURED)
+def _absent(rows: Sequence[str]) -> Tensor:
+    return tf.fill([len(rows)], NOT_MEASURED)
 
 
 def _graph() -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -11,11 +11,15 @@ import numpy.typing as npt
 from tensorboard_gradhealth import text
 from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals._base import Signal
+from tensorboard_gradhealth.storage.reader import UnreadableRun
 from tensorboard_gradhealth.storage.writer import RunWriter
+from tensorboard_gradhealth.training.columns import Columns
+from tensorboard_gradhealth.training.flight_recorder import FlightRecorder
 from tensorboard_gradhealth.training.instrument import Instrument
+from tensorboard_gradhealth.training.past import Past, join, read_past
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.windows import Window, WindowFolder
-from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Axis, Finding, Record, RunInfo
+from tensorboard_gradhealth.types import Finding, Flight, Record, RuleState, RunInfo
 
 Array = npt.NDArray[np.float32]
 
@@ -25,6 +29,9 @@ RUNNING_GROWTH = 1.25
 
 class Session:
     """Turns what a recorder holds into records, findings and a log.
+
+    Where the log already holds steps before `first_step`, the session goes on where they end: with
+    the budget, the findings, the counts and the first non-finite step that they left.
 
     Args:
       writer: Where the log goes.
@@ -66,7 +73,12 @@ class Session:
         self._last_step = first_step
         self._first_nonfinite = -1
         self._engine: Engine | None = None
+        self._stored: tuple[list[Finding], list[RuleState]] | None = None
         self._info = RunInfo()
+        self._columns = Columns((), self._info)
+        self._layout: tuple[object, ...] = ()
+        self._flights = FlightRecorder()
+        self._running_before: dict[str, Array] = {}
 
     @property
     def findings(self) -> list[Finding]:
@@ -76,87 +88,140 @@ class Session:
     def after_steps(self, count: int) -> None:
         """Says that `count` more steps were taken; reads and judges when a window is due."""
         self._unread += count
-        ahead = self._folder.due(self._recorder.read_steps)
-        if self._unread >= min(ahead, self._recorder.capacity - count):
+        if self._unread >= min(self._folder.due(), self._recorder.capacity - count):
             self.read()
 
     def read(self) -> None:
         """Takes in every step that was not read yet."""
         self._unread = 0
         first, rows = self._recorder.read()
-        if len(rows):
-            self._note_nonfinite(first, rows)
-            for window in self._folder.add(first, rows):
-                self._take(window)
+        if not len(rows):
+            return
+        engine = self._engine or self._start(first + self._offset)
+        self._follow_layout(first + self._offset)
+        self._flights.add(first, rows)
+        for window in self._windows(first, rows):
+            self._take(window, engine)
 
     def finish(self) -> None:
         """Ends a training: closes the window under way and leaves the log complete on disk."""
         self.read()
-        for window in self._folder.flush():
-            self._take(window)
         if self._engine is not None:
+            for window in self._folder.end():
+                self._take(window, self._engine)
             self._write_info(self._last_step)
-            self._writer.write_findings(self.findings, self._engine.states(), self._last_step)
+            self._write_findings(self._engine, self._last_step)
+        self._writer.pause()
 
     def summary(self) -> str:
         """Returns the closing words: what was found, what was checked and what was not."""
         states = self._engine.states() if self._engine else []
         return text.render_summary(self.findings, states)
 
-    def _take(self, window: Window) -> None:
-        if self._engine is None:
-            self._write_info(window.last_step + self._offset)
-            self._engine = Engine(self._info, **self._engine_options)
+    def _windows(self, first: int, rows: Array) -> Iterator[Window]:
+        """Folds steps; the first one that is not finite ends its window, so that it is told now."""
+        bad = self._note_nonfinite(first, rows)
+        if bad is not None:
+            yield from self._folder.add(first, rows[: bad + 1])
+            yield from self._folder.flush()
+            first, rows = first + bad + 1, rows[bad + 1 :]
+        yield from self._folder.add(first, rows)
+
+    def _start(self, step: int) -> Engine:
+        """Starts judging, with what the log holds of the steps before."""
+        past = self._read_past()
+        self._follow_layout(step)
+        self._folder.resume(len(past.records))
+        self._flights.left = max(0, self._flights.left - past.flights)
+        self._first_nonfinite = past.first_nonfinite_step
+        self._written = past.records[-1].written if past.records else 0
+        self._running_before = {
+            name: before
+            for name, spec in self._signals.items()
+            if "count" in spec.fields
+            and (before := past.last(name)) is not None
+            and past.info.rows.get(spec.axis) == self._info.rows.get(spec.axis)
+            and past.info.signals[name].fields == spec.fields
+        }
+        self._engine = Engine(self._info, **self._engine_options)
+        for record in past.comparable(self._info):  # the same records give the same findings
+            self._engine.feed(record)
+        self._told.update(f.id for f in self._engine.findings if f.severity != "info")
+        return self._engine
+
+    def _read_past(self) -> Past:
+        try:
+            return read_past(self._writer.log_dir, self._offset)
+        except UnreadableRun as error:
+            self._echo(f"The log in {self._writer.log_dir!r} is started anew: {error}")
+            return Past()
+
+    def _take(self, window: Window, engine: Engine) -> None:
         record = self._record(window)
         self._writer.write_record(record)
-        events = self._engine.feed(record)
-        if events:
-            self._writer.write_findings(self.findings, self._engine.states(), record.step)
-            for finding in self.findings:
-                self._tell(finding)
+        if engine.feed(record):
+            self._write_findings(engine, record.step)
+            self._tell(record.step)
 
-    def _tell(self, finding: Finding) -> None:
-        """Prints a finding once: when it opens, or when it grows beyond `info`."""
-        if finding.severity == "info" or finding.id in self._told:
-            return
-        self._told.add(finding.id)
-        render = text.render_consequence if finding.caused_by else text.render_finding
-        self._echo(render(finding))
+    def _tell(self, step: int) -> None:
+        """Keeps the steps before, and prints each finding that opened or grew beyond `info`."""
+        new = [f for f in self.findings if f.severity != "info" and f.id not in self._told]
+        self._told.update(finding.id for finding in new)
+        flight = self._flights.take(step - self._offset) if new else None
+        if flight is not None:
+            first, rows = flight
+            signals = {name: part.T for name, part in self._columns.sort(rows.T).items()}
+            ids = tuple(finding.id for finding in new)
+            self._writer.write_flight(Flight(ids, first + self._offset, signals), step)
+        for finding in new:
+            render = text.render_consequence if finding.caused_by else text.render_finding
+            self._echo(render(finding))
 
     def _record(self, window: Window) -> Record:
-        signals: dict[str, Array] = {}
-        for slot in self._recorder.slots.values():
-            axis = self._signals[slot.signal].axis
-            index = self._index(axis)
-            if slot.signal not in signals:
-                shape = (max(len(index), 1), len(FOLDED))
-                signals[slot.signal] = np.full(shape, NOT_MEASURED, np.float32)
-            at = [0] if axis == "run" else [index[name] for name in slot.rows]
-            signals[slot.signal][at] = window.values[slot.columns]
+        signals = self._columns.sort(window.values)
         if window.last_step >= self._next_running:
-            signals.update(self._instrument.read_running())
+            signals.update(self._running())
             self._next_running = int(window.last_step * RUNNING_GROWTH) + 1
         self._written += 1
         self._last_step = window.last_step + self._offset
+        known = self._first_nonfinite <= self._last_step
         return Record(
             step=self._last_step,
             first_step=window.first_step + self._offset,
             signals=signals,
             written=self._written,
-            first_nonfinite_step=self._first_nonfinite,
+            first_nonfinite_step=self._first_nonfinite if known else -1,
         )
 
-    def _index(self, axis: Axis) -> dict[str, int]:
-        return {row.name: i for i, row in enumerate(self._info.rows.get(axis, ()))}
+    def _running(self) -> dict[str, Array]:
+        """Running statistics, with those of the steps that the log held before."""
+        running = dict(self._instrument.read_running())
+        for name, before in self._running_before.items():
+            if name in running and running[name].shape == before.shape:
+                running[name] = join(before, running[name], self._signals[name].fields)
+        return running
 
-    def _note_nonfinite(self, first: int, rows: Array) -> None:
-        bad = ~np.isfinite(rows)
-        for slot in self._recorder.slots.values():
-            if slot.signal.endswith("_nonfinite"):
-                bad[:, slot.columns] |= rows[:, slot.columns] > 0
-        if self._first_nonfinite < 0 and bad.any():
-            self._first_nonfinite = int(bad.any(axis=1).argmax()) + first + self._offset
-            self._next_running = 0  # the input statistics may tell which feature it came from
+    def _note_nonfinite(self, first: int, rows: Array) -> int | None:
+        """Notes the first step of all that was not finite; returns its position in `rows`."""
+        if self._first_nonfinite >= 0:
+            return None
+        bad = ~np.isfinite(rows).all(axis=1) | (rows[:, self._columns.counts] > 0).any(axis=1)
+        if not bad.any():
+            return None
+        position = int(bad.argmax())
+        self._first_nonfinite = first + position + self._offset
+        # The input statistics may tell which feature it came from.
+        self._next_running = min(self._next_running, first + position)
+        return position
+
+    def _follow_layout(self, step: int) -> None:
+        """Describes the rows at first, and again where a step has brought new ones."""
+        rows = [tuple(known) for known in self._instrument.rows.values()]
+        layout = tuple(self._recorder.slots), *rows  # as many others may have taken their place
+        if layout != self._layout:
+            self._layout = layout
+            self._write_info(step)
+            self._columns = Columns(self._recorder.slots.values(), self._info)
 
     def _write_info(self, step: int) -> None:
         rows = {axis: tuple(known.values()) for axis, known in self._instrument.rows.items()}
@@ -166,3 +231,9 @@ class Session:
             self._writer.write_info(info, step)
             if self._engine is not None:
                 self._engine.info = info
+
+    def _write_findings(self, engine: Engine, step: int) -> None:
+        judged = engine.findings, engine.states()
+        if judged != self._stored:
+            self._stored = judged
+            self._writer.write_findings(*judged, step)

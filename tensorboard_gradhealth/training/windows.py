@@ -1,8 +1,9 @@
 """Folds steps into windows, so that a run of any length leaves a log of bounded size.
 
 The first steps are kept one by one, because a learning rate that is too large shows only there.
-After them each window is `log_every` steps long, and twice as long each time the log has taken
-another part of its budget: the number of records grows with the logarithm of the run's length.
+After them each window is `log_every` steps long, and twice as long each time the log has taken a
+tenth of what was left of its budget: a run of a million steps takes two thirds of it, one of a
+billion nine tenths.
 """
 
 from __future__ import annotations
@@ -20,9 +21,6 @@ Array = npt.NDArray[np.float32]
 DENSE_STEPS = 51
 """Steps 0 to 50 are records of their own."""
 
-OCTAVES_IN_BUDGET = 10
-"""How often a window may double before the budget is used up: 1,024-fold."""
-
 
 class Fold:
     """Mean, minimum and maximum per column over the steps of one window.
@@ -35,34 +33,45 @@ class Fold:
         self.steps = 0
         self._sum = np.zeros(columns, np.float64)
         self._count = np.zeros(columns, np.int64)
-        self._low = np.full(columns, np.inf)
-        self._high = np.full(columns, -np.inf)
+        self._low = np.full(columns, np.inf, np.float32)
+        self._high = np.full(columns, -np.inf, np.float32)
+
+    def continues(self, step: int, rows: Array) -> bool:
+        """Whether `rows`, from the `step`-th of the window on, have no gap and no new column."""
+        return step == self.steps and rows.shape[1] == len(self._sum)
 
     def add(self, rows: Array) -> None:
         """Adds float32 `[steps, columns]`."""
-        measured = rows != NOT_MEASURED
-        finite = measured & np.isfinite(rows)
         self.steps += len(rows)
-        self._count += measured.sum(axis=0)
         with np.errstate(invalid="ignore"):  # inf - inf is the NaN that it should be
-            self._sum += np.where(measured, rows, 0.0).sum(axis=0, dtype=np.float64)
-        self._low = np.minimum(self._low, np.where(finite, rows, np.inf).min(axis=0))
-        self._high = np.maximum(self._high, np.where(finite, rows, -np.inf).max(axis=0))
+            low, high = rows.min(axis=0), rows.max(axis=0)
+            total = rows.sum(axis=0, dtype=np.float64)
+            count = np.full(len(total), len(rows))
+            # Most columns were measured at every step and are finite: only the others cost more.
+            odd = np.flatnonzero(~((low > NOT_MEASURED) & (high < np.inf)))
+            if len(odd):
+                part = rows[:, odd]
+                measured = part != NOT_MEASURED
+                finite = measured & np.isfinite(part)
+                count[odd] = measured.sum(axis=0)
+                total[odd] = np.where(measured, part, 0.0).sum(axis=0, dtype=np.float64)
+                low[odd] = np.where(finite, part, np.inf).min(axis=0)
+                high[odd] = np.where(finite, part, -np.inf).max(axis=0)
+            self._count += count
+            self._sum += total
+        np.minimum(self._low, low, out=self._low)
+        np.maximum(self._high, high, out=self._high)
 
     def result(self) -> Array:
         """Returns float32 `[columns, 3]`: mean, min, max."""
         some_finite = self._low <= self._high
+        folded = np.empty((len(self._sum), 3), np.float32)
         with np.errstate(invalid="ignore"):
-            folded = np.stack(
-                [
-                    self._sum / np.maximum(self._count, 1),
-                    np.where(some_finite, self._low, np.nan),
-                    np.where(some_finite, self._high, np.nan),
-                ],
-                axis=1,
-            )
+            folded[:, 0] = self._sum / np.maximum(self._count, 1)
+        folded[:, 1] = np.where(some_finite, self._low, np.nan)
+        folded[:, 2] = np.where(some_finite, self._high, np.nan)
         folded[self._count == 0] = NOT_MEASURED
-        return folded.astype(np.float32)
+        return folded
 
 
 @dataclasses.dataclass(frozen=True)
@@ -79,46 +88,71 @@ class WindowFolder:
 
     Args:
       log_every: Length of a window after the dense first steps, >= 1.
-      budget: Records after which a window would be 1,024 times as long.
+      budget: Windows after which they double ever faster, >= 100.
     """
 
     def __init__(self, log_every: int, budget: int) -> None:
-        self._log_every = log_every
-        self._per_octave = max(1, (budget - DENSE_STEPS) // OCTAVES_IN_BUDGET)
-        self._folded_windows = 0
+        self._budget = budget
+        self._length = log_every
+        self._windows = 0
+        self._doubling = DENSE_STEPS + self._share(DENSE_STEPS)
+        self._short_ends = budget // 20
         self._fold: Fold | None = None
         self._first = 0
 
     @property
     def length(self) -> int:
-        """Steps in a window, as long as the dense first steps are over."""
-        return int(self._log_every * 2 ** (self._folded_windows // self._per_octave))
+        """Steps in the window under way."""
+        return 1 if self._windows < DENSE_STEPS else self._length
 
-    def due(self, step: int) -> int:
-        """Returns how many steps from `step` on the next window needs to end."""
-        if step < DENSE_STEPS:
-            return 1
+    def resume(self, windows: int) -> None:
+        """Goes on in a log that holds `windows` already, where the run before stopped."""
+        for _ in range(windows):
+            self._count()
+
+    def due(self) -> int:
+        """Returns how many steps the window under way, or else the next one, needs to end."""
         return self.length - (self._fold.steps if self._fold else 0)
 
     def add(self, first_step: int, rows: Array) -> Iterator[Window]:
         """Takes float32 `[steps, columns]` from `first_step` on; yields the windows they finish."""
         step = first_step
-        if self._fold is not None and step != self._first + self._fold.steps:
-            yield from self.flush()  # steps were lost: a window must not claim them
+        if self._fold is not None and not self._fold.continues(step - self._first, rows):
+            yield from self.flush()
         while len(rows):
             if self._fold is None:
                 self._fold, self._first = Fold(rows.shape[1]), step
-            taken, rows = np.split(rows, [self.due(step)])
-            self._fold.add(taken)
-            step += len(taken)
-            if self._first < DENSE_STEPS or self._fold.steps >= self.length:
+            due = self.due()
+            self._fold.add(rows[:due])
+            step += min(due, len(rows))
+            rows = rows[due:]
+            if self.due() == 0:
                 yield from self.flush()
 
     def flush(self) -> Iterator[Window]:
         """Yields the window under way, however short, if there is one."""
-        if self._fold is None:
-            return
-        fold, self._fold = self._fold, None
-        if self._first >= DENSE_STEPS:
-            self._folded_windows += 1
-        yield Window(self._first, self._first + fold.steps - 1, fold.result())
+        if self._fold is not None:
+            fold, self._fold = self._fold, None
+            self._count()
+            yield Window(self._first, self._first + fold.steps - 1, fold.result())
+
+    def end(self) -> Iterator[Window]:
+        """Yields the window under way where a training ends.
+
+        Thousands of short trainings, one after the other, would use up the budget with windows
+        that are not full: from some number on, one that is not half full goes on in the next.
+        """
+        if self._fold is not None and 2 * self._fold.steps < self.length:
+            if self._short_ends == 0:
+                return
+            self._short_ends -= 1
+        yield from self.flush()
+
+    def _count(self) -> None:
+        self._windows += 1
+        if self._windows >= self._doubling:
+            self._length *= 2
+            self._doubling += self._share(self._doubling)
+
+    def _share(self, used: int) -> int:
+        return max(1, (self._budget - used) // 10)

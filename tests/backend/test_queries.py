@@ -11,9 +11,11 @@ import pytest
 
 from tensorboard_gradhealth.backend import queries
 from tensorboard_gradhealth.backend.runs import Diagnosis
+from tensorboard_gradhealth.storage import codec
+from tensorboard_gradhealth.storage.reader import RunReader, UnknownName
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import RuleState
-from tests.logs import finding, info, read_run, record, write_run
+from tests.logs import finding, flight, info, read_run, record, write_run
 from tests.tensorboard_process import decode_series
 
 CLEAN = (RuleState("dead_units", "GH401", "clean"),)
@@ -160,6 +162,67 @@ def test_unknown_field_is_answered_with_the_known_ones(tmp_path: Path, fields: l
     write_run(tmp_path, range(2))
     with pytest.raises(queries.BadArgument, match="it has: mean, min, max"):
         queries.series(read_run(tmp_path), "loss", fields)
+
+
+def flown(log_dir: Path) -> RunReader:
+    """A run with a flight of two findings over steps 3 to 7."""
+    writer = RunWriter(log_dir)
+    writer.write_info(info(), 7)
+    writer.write_record(record(7), wall_time=100.0)
+    writer.write_flight(flight("dead_units", "loss_spike"), 7)
+    writer.close()
+    return read_run(log_dir)
+
+
+@pytest.mark.parametrize("name", ["dead_units", "loss_spike"])
+def test_flight_is_laid_out_like_a_series_with_a_point_per_step(name: str, tmp_path: Path) -> None:
+    got = decode_series(queries.flight(flown(tmp_path), name, "gradient_norm"))
+    assert got.header == {
+        "run": ".",
+        "finding": name,
+        "signal": "gradient_norm",
+        "fields": ["value"],
+        "rows": 2,
+        "points": 5,
+    }
+    assert got.steps.tolist() == got.first_steps.tolist() == [3, 4, 5, 6, 7]
+    assert len(set(got.wall_times)) == 1 and got.wall_times[0] > 100
+    expected = [[3, 4, 5, 6, 7], [3.1, 4.1, 5.1, 6.1, 7.1]]
+    np.testing.assert_allclose(got.values[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "signal", "known"),
+    [("nope", "loss", "dead_units, loss_spike"), ("dead_units", "nope", "gradient_norm, loss")],
+)
+def test_flight_that_does_not_exist_is_answered_with_those_that_do(
+    name: str, signal: str, known: str, tmp_path: Path
+) -> None:
+    with pytest.raises(UnknownName, match=f"'nope'.*{known}"):
+        queries.flight(flown(tmp_path), name, signal)
+
+
+def test_run_lists_its_flights(tmp_path: Path) -> None:
+    assert queries.run(Diagnosis("."), flown(tmp_path))["flights"] == [
+        {
+            "findings": ["dead_units", "loss_spike"],
+            "first_step": 3,
+            "last_step": 7,
+            "signals": ["gradient_norm", "loss"],
+        }
+    ]
+
+
+def test_damaged_flights_do_not_cost_the_run(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    writer.write_info(info(), 0)
+    writer.write_record(record(0))
+    damaged = codec.flight_values(flight("a"))
+    damaged[0].tensor.tensor_content = b""
+    writer._write_values(damaged, 0)
+    writer.close()
+    answer = queries.run(Diagnosis("."), read_run(tmp_path))
+    assert (answer["flights"], answer["signals"][1]["kept"]) == ([], 1)
 
 
 def test_answers_are_json_but_for_non_finite_numbers(tmp_path: Path) -> None:

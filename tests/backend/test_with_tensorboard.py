@@ -12,14 +12,14 @@ from tensorboard_gradhealth.storage import codec, metadata
 from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import NOT_MEASURED, Evidence, Record, RuleState
-from tests.logs import finding, info, record, write_run
-from tests.tensorboard_process import TensorBoard, tensorboard
+from tests.logs import finding, flight, info, record, write_run
+from tests.tensorboard_process import TensorBoard, decode_series, tensorboard
 
 pytestmark = pytest.mark.slow
 
 STRANGE = np.array([[np.nan, np.inf, -np.inf], [NOT_MEASURED, -0.0, 1e-45]], np.float32)
 
-RUNS = ("long", "resumed", "strange", "judged", "newer", "damaged", "truncated")
+RUNS = ("long", "flown", "resumed", "strange", "judged", "newer", "damaged", "truncated")
 
 
 def write_strange(log_dir: Path) -> None:
@@ -27,6 +27,18 @@ def write_strange(log_dir: Path) -> None:
     writer.write_info(info(), 0)
     writer.write_record(Record(0, 0, {"gradient_norm": STRANGE}, 1, 0))
     writer.close()
+
+
+def write_flown(log_dir: Path) -> None:
+    """Flies twice, then goes back to a checkpoint between the two and flies again."""
+    for steps, fly_at in ((range(20), (5, 15)), (range(10, 20), (12, 13))):
+        writer = RunWriter(log_dir)
+        writer.write_info(info(), steps[0])
+        for step in steps:
+            writer.write_record(record(step, step + 1))
+            if step in fly_at:
+                writer.write_flight(flight(f"at {step}", first_step=step - 4), step)
+        writer.close()
 
 
 def write_judged(log_dir: Path) -> None:
@@ -62,7 +74,7 @@ def write_damaged(log_dir: Path) -> None:
 
 def write_truncated(log_dir: Path) -> None:
     write_run(log_dir, range(20))
-    [path] = log_dir.iterdir()
+    [path] = log_dir.glob("*tfevents*")
     path.write_bytes(path.read_bytes()[:-100])
 
 
@@ -72,6 +84,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(path / "long", range(3000))
     write_run(path / "resumed", range(100))
     write_run(path / "resumed", range(50, 150), value=0.5)
+    write_flown(path / "flown")
     write_strange(path / "strange")
     write_judged(path / "judged")
     write_newer(path / "newer")
@@ -110,6 +123,16 @@ def test_resumed_run_is_the_same_whoever_loads_it(server: TensorBoard) -> None:
     np.testing.assert_array_equal(series.values[0, 0], expected)
     answer = server.run("resumed")
     assert (answer["kept"], answer["written"], answer["notes"]) == (150, 150, [])
+
+
+def test_flights_are_the_same_whoever_loads_them(server: TensorBoard) -> None:
+    flights = server.run("flown")["flights"]
+    assert [item["findings"] for item in flights] == [["at 5"], ["at 12"], ["at 13"]]
+    answer = server.plugin("flight", run="flown", finding="at 12", signal="gradient_norm")
+    got = decode_series(answer.body)
+    assert got.header["fields"] == ["value"]
+    assert got.steps.tolist() == got.first_steps.tolist() == [8, 9, 10, 11, 12]
+    np.testing.assert_allclose(got.values[0, 1], [8.1, 9.1, 10.1, 11.1, 12.1], rtol=1e-6)
 
 
 def test_non_finite_numbers_arrive_as_measured(server: TensorBoard) -> None:
@@ -172,6 +195,9 @@ def test_runs_lists_them_all(server: TensorBoard) -> None:
         ("series", {"run": "long", "signal": "loss", "fields": "x"}, 400, "has no field 'x'"),
         ("series", {"run": "long"}, 400, "'signal' is missing"),
         ("run", {}, 400, "'run' is missing"),
+        ("flight", {"run": "long"}, 400, "'finding' is missing"),
+        ("flight", {"run": "long", "finding": "x"}, 400, "'signal' is missing"),
+        ("flight", {"run": "long", "finding": "x", "signal": "loss"}, 404, "kept for 'x'"),
     ],
 )
 def test_mistakes_are_answered_with_a_sentence(

@@ -95,3 +95,36 @@ def test_training_without_tensorflow_says_what_to_install(bare: Path, tmp_path: 
     )
     assert result.returncode == 1
     assert "needs TensorFlow: pip install" in result.stderr
+
+
+@pytest.mark.parametrize(
+    ("illness", "found"),
+    [
+        ("none", ""),
+        ("learning_rate", "learning_rate_too_high hidden/kernel\n"),
+        ("dead_units", "dead_units hidden\n"),
+    ],
+)
+def test_a_numpy_loop_without_tensorflow_is_diagnosed(
+    illness: str, found: str, bare: Path, tmp_path: Path
+) -> None:
+    program = ROOT / "tests" / "summary" / "numpy_loop.py"
+    result = subprocess.run(
+        [bare, program, tmp_path / "run", illness],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stdout == found
+
+
+@pytest.mark.parametrize("name", ["HealthMonitor", "probe", "summary.training(loss=1.0, step=0)"])
+def test_what_needs_tensorflow_says_so(name: str, bare: Path, tmp_path: Path) -> None:
+    code = f"import tensorboard_gradhealth as g; g.{name}"
+    result = subprocess.run(
+        [bare, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert result.returncode == 1
+    assert f"{name.partition('.')[0]} needs TensorFlow: pip install" in result.stderr

@@ -12,6 +12,7 @@ from tensorboard_gradhealth.signals import PRESETS, all_signals, preset_signals
 from tensorboard_gradhealth.signals._base import (
     ActivationContext,
     GradientContext,
+    OutputContext,
     RunningContext,
     StepContext,
     UpdateContext,
@@ -33,11 +34,11 @@ def measure(name: str, context: Any, compiled: bool = False) -> np.ndarray:
 
 
 def activation(inputs: Any, function: Any, **more: Any) -> ActivationContext:
-    before = tf.constant(np.asarray(inputs, np.float32))
+    before = tf.constant(np.asarray(inputs, np.float32))[tf.newaxis]
     with tf.GradientTape() as tape:
         tape.watch(before)
         after = function(before)
-    return ActivationContext(after, before, after, tape.gradient(after, before), **more)
+    return ActivationContext(before, after, tape.gradient(after, before), **more)
 
 
 def update(befores: list[np.ndarray], afters: list[np.ndarray]) -> UpdateContext:
@@ -123,17 +124,33 @@ def test_activation_signals(function: Any, steepest: float) -> None:
     context = activation(inputs, function, steepest=steepest)
     before, after, slopes = (
         np.asarray(part, np.float64)
-        for part in (context.sample_inputs, context.sample_outputs, context.sample_slopes)
+        for part in (context.inputs[0], context.outputs[0], context.slopes[0])
     )
     expected = {
         "zero_fraction": reference.zero_fraction(after),
         "activation_gain": reference.activation_gain(before, after),
         "activation_slope": reference.activation_slope(slopes),
         "saturated_fraction": reference.saturated_fraction(after, slopes, steepest),
-        "activation_nonfinite": 0.0,
     }
     for name, value in expected.items():
-        assert measure(name, context) == pytest.approx(value, rel=1e-4), name
+        assert measure(name, context) == pytest.approx([value], rel=1e-4), name
+
+
+def test_activations_of_equal_shape_are_measured_side_by_side() -> None:
+    inputs = RANDOM.normal(size=(3, 10, 4)).astype("f")
+    together = ActivationContext(
+        tf.constant(inputs), tf.tanh(inputs), 1 - tf.tanh(inputs) ** 2, steepest=1.0
+    )
+    for name in ("zero_fraction", "activation_gain", "activation_slope", "saturated_fraction"):
+        alone = [measure(name, activation(one, tf.tanh, steepest=1.0))[0] for one in inputs]
+        np.testing.assert_allclose(measure(name, together), alone, rtol=1e-5)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_an_output_with_nan_or_infinity_is_marked(compiled: bool) -> None:
+    outputs = [tf.constant([[1.0, bad]]) for bad in (2.0, NAN, INF, -INF)]
+    measured = measure("activation_nonfinite", OutputContext(outputs), compiled)
+    assert measured.tolist() == [0, 1, 1, 1]
 
 
 def test_gain_of_a_constant_input_is_not_measured() -> None:
@@ -141,15 +158,15 @@ def test_gain_of_a_constant_input_is_not_measured() -> None:
 
 
 def test_a_unit_is_silent_when_its_loudest_output_is_nothing_beside_the_layer() -> None:
-    outputs = tf.constant([[0.0, 1.0, 1e-5], [0.0, 0.0, 1e-5]])
-    assert silent_units(outputs).numpy().tolist() == [True, False, True]
-    assert silent_units(1e-9 * outputs).numpy().tolist() == [True, False, True]
-    assert silent_units(tf.zeros([2, 2])).numpy().all()
+    outputs = tf.constant([[[0.0, 1.0, 1e-5], [0.0, 0.0, 1e-5]]])
+    assert silent_units(outputs).numpy().tolist() == [[True, False, True]]
+    assert silent_units(1e-9 * outputs).numpy().tolist() == [[True, False, True]]
+    assert silent_units(tf.zeros([1, 2, 2])).numpy().all()
 
 
 def test_a_unit_is_dead_after_512_silent_samples() -> None:
     context = activation(
-        np.ones((1, 4)), tf.nn.relu, silent_samples=tf.constant([0, 511, 512, 9e9])
+        np.ones((1, 4)), tf.nn.relu, silent_samples=tf.constant([[0, 511, 512, 9e9]])
     )
     assert measure("dead_fraction", context) == pytest.approx(0.5)
 

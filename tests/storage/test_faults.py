@@ -24,7 +24,7 @@ from tensorboard_gradhealth.storage.reader import (
 )
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import Record, RunInfo, SignalSpec
-from tests.logs import info, read_run, record, write_run
+from tests.logs import flight, info, read_run, record, write_run
 
 
 def write_values(log_dir: Path, *values: Any, step: int = 0) -> None:
@@ -59,7 +59,7 @@ def test_unknown_signal_is_answered_with_the_known_ones(tmp_path: Path) -> None:
 
 def test_truncated_file_is_read_up_to_the_damage(tmp_path: Path) -> None:
     write_run(tmp_path, range(20))
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*tfevents*")
     path.write_bytes(path.read_bytes()[:-100])
     assert read_run(tmp_path).series("loss").steps.tolist() == list(range(19))
 
@@ -67,7 +67,7 @@ def test_truncated_file_is_read_up_to_the_damage(tmp_path: Path) -> None:
 @pytest.mark.parametrize("damage", [b"\x00" * 40, b"\xff" * 40], ids=["zeros", "ones"])
 def test_garbage_ends_the_file_not_the_run(tmp_path: Path, damage: bytes) -> None:
     write_run(tmp_path, range(20))
-    [path] = tmp_path.iterdir()
+    [path] = tmp_path.glob("*tfevents*")
     data = path.read_bytes()
     path.write_bytes(data[: len(data) // 2] + damage + data[len(data) // 2 + len(damage) :])
     steps = read_run(tmp_path).series("loss").steps.tolist()
@@ -124,6 +124,25 @@ def test_values_that_do_not_fit_their_description_are_unreadable(
         read_run(tmp_path).series("gradient_norm")
 
 
+@pytest.mark.parametrize(
+    ("about", "array"),
+    [
+        (b"", np.zeros((5, 3))),
+        (b"{}", np.zeros((5, 3))),
+        (b'{"findings": ["a"], "first_step": 0, "signals": {"loss": 2}}', np.zeros((5, 3))),
+        (b'{"findings": ["a"], "first_step": 0, "signals": {"loss": 3}}', np.zeros(3)),
+        (b'{"findings": ["a"], "first_step": 0, "signals": {"loss": -1}}', np.zeros((5, 3))),
+    ],
+)
+def test_damaged_flights_are_unreadable(about: bytes, array: Any, tmp_path: Path) -> None:
+    values = codec.flight_values(flight("a"))
+    values[0].tensor.CopyFrom(tensor_util.make_tensor_proto(array.astype(np.float32)))
+    values[1].tensor.CopyFrom(tensor_util.make_tensor_proto(about))
+    write_values(tmp_path, *codec.info_values(info()), *values)
+    with pytest.raises(UnreadableRun, match="_flight"):
+        read_run(tmp_path).flights()
+
+
 def test_tensor_with_missing_bytes_is_unreadable(tmp_path: Path) -> None:
     value = codec.signal_value("gradient_norm", np.zeros((2, 3)))
     value.tensor.tensor_content = value.tensor.tensor_content[:-1]
@@ -169,6 +188,18 @@ class SampledProvider:
 
         runs = self._inner.read_tensors(ctx, **arguments)
         return {run: {t: sample(t, d) for t, d in tags.items()} for run, tags in runs.items()}
+
+
+def test_a_flight_whose_description_was_sampled_away_is_left_out(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    writer.write_info(info(), 0)
+    for step in (4, 9):
+        writer.write_record(record(step))
+        writer.write_flight(flight(str(step), first_step=step, steps=1), step)
+    writer.close()
+    kept = {metadata.FLIGHT_INFO_TAG: {9}}
+    flights = RunReader(SampledProvider(tmp_path, kept), None, "", ".").flights()
+    assert [item.findings for item in flights] == [("9",)]
 
 
 def test_sampled_points_join_the_next_record_that_was_kept(tmp_path: Path) -> None:

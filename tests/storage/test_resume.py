@@ -9,8 +9,8 @@ import pytest
 
 from tensorboard_gradhealth.storage.points import Points, current, last_change
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.types import Row
-from tests.logs import finding, info, read_run, record, write_run
+from tensorboard_gradhealth.types import Record, Row
+from tests.logs import finding, flight, info, read_run, record, write_run
 
 
 def points(*steps_and_times: tuple[int, float]) -> Points:
@@ -64,6 +64,20 @@ def test_resumed_run_continues_where_it_resumed(tmp_path: Path) -> None:
     assert (reader.kept, reader.written, reader.last_step) == (150, 150, 149)
 
 
+def test_a_window_that_reached_beyond_the_checkpoint_does_not_hold(tmp_path: Path) -> None:
+    for part in ([(0, 9), (10, 19), (20, 29)], [(15, 24), (25, 34)]):
+        writer = RunWriter(tmp_path)
+        writer.write_info(info(), part[0][0])
+        for first, last in part:
+            values = record(last).signals
+            writer.write_record(Record(last, first, values, written=last // 10 + 1))
+            writer.write_findings([finding(last_step=last)], [], last)
+        writer.close()
+    reader = read_run(tmp_path)
+    assert [(r.first_step, r.step) for r in reader.records()] == [(0, 9), (15, 24), (25, 34)]
+    assert reader.series("loss").steps.tolist() == [9, 24, 34]
+
+
 def test_findings_of_the_discarded_part_do_not_hold(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path)
     for step in range(10):
@@ -77,11 +91,23 @@ def test_findings_of_the_discarded_part_do_not_hold(tmp_path: Path) -> None:
     assert [item.last_step for item in stored[0]] == [2]
 
 
+def test_flights_of_the_discarded_part_do_not_hold(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    for step in range(10):
+        writer.write_record(record(step, step + 1))
+        if step in (2, 9):
+            writer.write_flight(flight(f"at {step}", first_step=step, steps=1), step)
+    writer.close()
+    write_run(tmp_path, range(5, 8))
+    assert [item.findings for item in read_run(tmp_path).flights()] == [("at 2",)]
+
+
 def test_changed_layers_start_anew_and_do_not_mix(tmp_path: Path) -> None:
     writer = RunWriter(tmp_path)
     writer.write_info(info(), 0)
     for step in range(3):
         writer.write_record(record(step))
+    writer.write_flight(flight("of the layers before", first_step=0, steps=3), 2)
     writer.write_info(info((Row("new"), Row("newer"), Row("newest"))), 3)
     for step in range(3, 5):
         writer.write_record(record(step, rows=3))
@@ -89,6 +115,7 @@ def test_changed_layers_start_anew_and_do_not_mix(tmp_path: Path) -> None:
 
     reader = read_run(tmp_path)
     assert reader.layers_since == 3
+    assert reader.flights() == []
     assert reader.series("gradient_norm").steps.tolist() == [3, 4]
     assert reader.series("gradient_norm").values.shape == (2, 3, 3)
     assert reader.series("loss").steps.tolist() == [0, 1, 2, 3, 4]

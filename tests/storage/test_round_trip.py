@@ -23,7 +23,7 @@ from tensorboard_gradhealth.types import (
     RunInfo,
     SignalSpec,
 )
-from tests.logs import finding, info, read_run, record, write_run
+from tests.logs import finding, flight, info, read_run, record, write_run
 
 
 @pytest.fixture(autouse=True)
@@ -136,6 +136,35 @@ def test_findings_survive_and_the_last_ones_hold(tmp_path: Path) -> None:
     [got], got_states = stored
     assert repr(got) == repr(rich)  # NaN differs from itself, its text does not
     assert got_states == states
+
+
+def test_flights_survive_bit_by_bit(tmp_path: Path) -> None:
+    first, second = flight("a", "b"), flight("c", first_step=8, steps=2)
+    first.signals["loss"][:3, 0] = np.nan, -np.inf, NOT_MEASURED
+    writer = RunWriter(tmp_path)
+    writer.write_info(info(), 0)
+    for item in (first, second):
+        writer.write_record(record(item.last_step))
+        writer.write_flight(item, item.last_step)
+    writer.close()
+
+    got = read_run(tmp_path).flights()
+    assert [(f.findings, f.first_step, f.last_step) for f in got] == [
+        (("a", "b"), 3, 7),
+        (("c",), 8, 9),
+    ]
+    assert 0 < got[0].wall_time < got[1].wall_time
+    for before, after in zip((first, second), got, strict=True):
+        assert list(before.signals) == list(after.signals)
+        for name, values in before.signals.items():
+            np.testing.assert_array_equal(
+                values.view(np.uint32), np.ascontiguousarray(after.signals[name]).view(np.uint32)
+            )
+
+
+def test_run_without_flights_has_none(tmp_path: Path) -> None:
+    write_run(tmp_path, range(3))
+    assert read_run(tmp_path).flights() == []
 
 
 def test_run_without_findings_was_not_judged(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from tensorboard_gradhealth.storage import local, metadata, plugin_data_pb2
 from tensorboard_gradhealth.storage.codec import signal_value
 from tensorboard_gradhealth.storage.writer import LogDirError, RunWriter
-from tests.logs import info, read_run, record
+from tests.logs import flight, info, read_run, record
 
 
 @pytest.fixture(
@@ -27,7 +27,7 @@ def tensorflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 
 def events(log_dir: Path) -> list[Any]:
-    [path] = log_dir.iterdir()
+    [path] = log_dir.glob("*tfevents*")
     return list(local._events(str(path)))
 
 
@@ -95,11 +95,31 @@ def test_wall_time_increases_even_if_the_clock_is_set_back(
 def test_files_of_a_resumed_run_are_named_in_order(tmp_path: Path) -> None:
     names = []
     for _ in range(5):
-        before = set(tmp_path.iterdir())
+        before = set(tmp_path.glob("*tfevents*"))
         RunWriter(tmp_path).close()
-        names += set(tmp_path.iterdir()) - before
+        names += set(tmp_path.glob("*tfevents*")) - before
     assert names == sorted(names)
     assert len(names) == 5
+
+
+def test_a_flight_is_one_event_of_its_own(tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    writer.write_record(record(7))
+    writer.write_flight(flight("dead_units"), 7)
+    writer.close()
+    *_, event = events(tmp_path)
+    tags = [value.tag for value in event.summary.value]
+    assert (event.step, tags) == (7, ["gradhealth/_flight", "gradhealth/_flight_info"])
+
+
+@pytest.mark.parametrize("step", [5, 4, 0])
+def test_a_step_that_does_not_increase_is_refused(step: int, tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path)
+    writer.write_record(record(5))
+    with pytest.raises(ValueError, match=f"step {step} comes after that of step 5.*{tmp_path}"):
+        writer.write_record(record(step))
+    writer.close()
+    assert [event.step for event in events(tmp_path)[1:]] == [5]
 
 
 def test_signal_without_rows_is_refused_with_its_name_and_shape(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
 from tests.training import models
+from tests.training.everywhere import cases
 
 
 def final_weights(name: str, observed: bool, **options: object) -> bytes:
@@ -30,8 +31,32 @@ def final_weights(name: str, observed: bool, **options: object) -> bytes:
     return b"".join(values)
 
 
+def case_weights(case: cases.Case, observed: bool) -> bytes:
+    """Returns every weight of a case after two epochs, those of its optimizers included."""
+    keras.backend.clear_session()
+    model = case.make()
+    x, y = case.data()
+    with tempfile.TemporaryDirectory() as log_dir:
+        callbacks = [gradhealth.HealthCallback(log_dir, verbose=0)] if observed else []
+        model.fit(x, y, epochs=2, batch_size=cases.BATCH, verbose=0, callbacks=callbacks)
+    optimizers = [v for v in vars(model).values() if isinstance(v, keras.optimizers.Optimizer)]
+    states = [variable for optimizer in optimizers for variable in optimizer.variables]
+    return b"".join(variable.numpy().tobytes() for variable in [*model.variables, *states])
+
+
+def main_of_cases() -> int:
+    """Compares the models, precisions and optimizers of `tests.training.everywhere`."""
+    different = []
+    for name, case in {**cases.CASES, "two optimizers": cases.GAN}.items():
+        same = case_weights(case, False) == case_weights(case, True)
+        print(f"{name}: {'identical' if same else 'DIFFERENT'}", flush=True)
+        if not same:
+            different.append(name)
+    return 1 if different else 0
+
+
 def main() -> int:
-    tf.config.experimental.enable_op_determinism()
+    """Compares the models of `tests.training.models` in every mode."""
     modes: dict[str, dict[str, object]] = {
         "graph": {},
         "eager": {"run_eagerly": True},
@@ -48,4 +73,5 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    tf.config.experimental.enable_op_determinism()
+    sys.exit(main_of_cases() if "everywhere" in sys.argv[1:] else main())

@@ -42,6 +42,12 @@ def cnn() -> keras.Model:
     )
 
 
+def cnn_without_dropout() -> keras.Model:
+    return keras.Sequential(
+        [layer for layer in cnn().layers if not isinstance(layer, layers.SpatialDropout2D)]
+    )
+
+
 def residual() -> keras.Model:
     inputs = keras.Input((12,), name="numbers")
     stem = layers.Dense(16, activation="swish", name="stem")(inputs)
@@ -62,11 +68,11 @@ def nested() -> keras.Model:
 
 
 class Subclassed(keras.Model):  # type: ignore[misc]
-    def __init__(self) -> None:
+    def __init__(self, rate: float = 0.2) -> None:
         super().__init__(name="subclassed")
         self.hidden = layers.Dense(16, activation="relu", name="hidden")
         self.normalize = layers.BatchNormalization(name="normalize")
-        self.drop = layers.Dropout(0.2)
+        self.drop = layers.Dropout(rate)
         self.head = layers.Dense(3, activation="softmax", name="head")
 
     def call(self, inputs: Any, training: bool = False) -> Any:

@@ -196,6 +196,8 @@ def test_a_finding_is_printed_once_on_lines_of_its_own(
         ({"log_every": -3}, r"log_every=-3"),
         ({"preset": "quick"}, r"'quick'.*'light', 'standard'"),
         ({"ignore": {"no_such_rule": True}}, r"no_such_rule.*dead_units"),
+        ({"limits": {"dead_units": {"no_such_limit": 1}}}, r"no_such_limit"),
+        ({"signals": ["loss", "heat"]}, r"heat.*'gradient_norm'"),
         ({"log_dir": ""}, r"log_dir=''"),
         ({"log_dir": None}, r"log_dir=None"),
     ],

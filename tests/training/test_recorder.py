@@ -68,16 +68,58 @@ def test_a_measurement_inside_a_branch_counts_only_where_the_branch_ran() -> Non
     assert rows[:, column].tolist() == [NOT_MEASURED, 2, NOT_MEASURED]
 
 
-def test_what_a_later_trace_adds_is_reported_and_the_rest_goes_on() -> None:
-    recorder, reports = make()
-    put_step(recorder, tf.constant(1.0))
+def put_late(recorder: StepRecorder) -> None:
     recorder.begin()
     recorder.put("late", ["x"], tf.constant([5.0]))
     recorder.commit()
     recorder.end()
+
+
+def test_what_a_later_trace_adds_is_reported_and_the_rest_goes_on() -> None:
+    recorder, reports = make()
+    put_step(recorder, tf.constant(1.0))
+    tf.function(lambda: put_late(recorder))()
     _, rows = recorder.read()
     assert rows.tolist() == [[1, 10], [NOT_MEASURED, NOT_MEASURED]]
     assert len(reports) == 1 and "late" in reports[0]
+
+
+def test_what_a_later_eager_step_adds_finds_room() -> None:
+    recorder, reports = make()
+    put_step(recorder, tf.constant(1.0))
+    put_late(recorder)
+    _, rows = recorder.read()
+    assert rows.tolist() == [[1, 10, NOT_MEASURED], [NOT_MEASURED, NOT_MEASURED, 5]]
+    assert not reports
+
+
+def test_after_a_restart_other_measurements_are_kept_and_steps_go_on_counting() -> None:
+    recorder, reports = make()
+    put_step(recorder, tf.constant(1.0))
+    recorder.read()
+    recorder.restart()
+    tf.function(lambda: put_late(recorder))()
+    first, rows = recorder.read()
+    assert (first, rows.tolist()) == (1, [[5]])
+    assert not reports
+
+
+def test_what_was_put_in_a_branch_and_outside_is_the_branchs_where_it_ran() -> None:
+    recorder, _ = make()
+
+    @tf.function
+    def step(value: tf.Tensor) -> tf.Tensor:
+        recorder.begin()
+        recorder.put("norm", ["a"], tf.constant([7.0]))
+        tf.cond(value > 1.0, lambda: recorder.put("norm", ["a"], value) or True, lambda: False)
+        current = recorder.current("norm")
+        assert recorder.current("other") is None
+        recorder.commit()
+        recorder.end()
+        return current
+
+    assert [step(tf.constant(value)).numpy().tolist() for value in (0.0, 2.0)] == [[7], [2]]
+    assert recorder.read()[1].tolist() == [[7], [2]]
 
 
 def test_nan_and_infinity_arrive_as_they_are() -> None:

@@ -70,12 +70,66 @@ def test_every_step_is_in_exactly_one_window() -> None:
     assert covered == list(range(5000))
 
 
-def test_a_long_run_stays_near_its_budget() -> None:
-    assert len(windows(1_000_000, chunk=4096)) <= 1.1 * 1500
+@pytest.mark.parametrize(
+    ("budget", "steps", "expected"),
+    [(100, 10_000, 78), (1500, 10_000, 458), (1500, 100_000, 791), (1500, 1_000_000, 1026)],
+)
+def test_a_run_of_any_length_stays_in_its_budget(budget: int, steps: int, expected: int) -> None:
+    assert len(windows(steps, chunk=4096, budget=budget)) == expected < budget
+
+
+def test_a_billion_steps_stay_in_the_budget() -> None:
+    folder = WindowFolder(10, 1500)
+    steps = records = 0
+    while steps < 10**9:
+        steps += folder.length
+        records += 1
+        folder.resume(1)
+    assert records == 1360
+
+
+def test_windows_double_and_never_shrink() -> None:
+    lengths = [w.last_step - w.first_step + 1 for w in windows(100_000, 4096)[DENSE_STEPS:-1]]
+    assert lengths == sorted(lengths)
+    assert sorted(set(lengths)) == [10, 20, 40, 80, 160, 320, 640]
+
+
+def test_a_resumed_log_goes_on_with_the_windows_it_would_have_had() -> None:
+    whole = windows(5000, 100)
+    folder = WindowFolder(10, 1500)
+    folder.resume(100)
+    start = whole[100].first_step
+    rows = np.arange(start, 5000, dtype=np.float32)[:, np.newaxis]
+    rest = [*folder.add(start, rows), *folder.flush()]
+    assert [(w.first_step, w.last_step) for w in rest] == [
+        (w.first_step, w.last_step) for w in whole[100:]
+    ]
+
+
+def after_dense_steps() -> WindowFolder:
+    folder = WindowFolder(10, 1500)
+    folder.resume(DENSE_STEPS)
+    return folder
 
 
 def test_a_window_does_not_claim_steps_that_were_lost() -> None:
-    folder = WindowFolder(10, 1500)
+    folder = after_dense_steps()
     rows = np.zeros((5, 1), np.float32)
     result = [*folder.add(100, rows), *folder.add(200, rows), *folder.flush()]
     assert [(w.first_step, w.last_step) for w in result] == [(100, 104), (200, 204)]
+
+
+def test_a_window_ends_where_columns_are_added() -> None:
+    folder = after_dense_steps()
+    narrow, wide = np.zeros((5, 1), np.float32), np.zeros((5, 2), np.float32)
+    result = [*folder.add(100, narrow), *folder.add(105, wide), *folder.flush()]
+    assert [window.values.shape for window in result] == [(1, 3), (2, 3)]
+
+
+def test_windows_that_are_not_half_full_end_only_so_many_trainings() -> None:
+    folder = after_dense_steps()
+    ended = 0
+    for training in range(100):
+        ended += len([*folder.add(4 * training, np.zeros((4, 1), np.float32)), *folder.end()])
+    # A twentieth of the budget ends early; of the rest, two together make half a window.
+    assert ended == 75 + 25 // 2

@@ -1,0 +1,321 @@
+"""The calls that take NumPy arrays and return a `Summary`; they need no TensorFlow.
+
+One log has one list of variables, one of activations and one of inputs: hand the same names in
+the same order to `layout_pb` and to the calls that log them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from tensorboard.compat.proto import summary_pb2
+
+from tensorboard_gradhealth.naming import feature_rows, variable_row
+from tensorboard_gradhealth.signals import all_signals
+from tensorboard_gradhealth.signals._base import (
+    ActivationContext,
+    NumpyGradientContext,
+    OutputContext,
+    Phase,
+    RunningContext,
+    StepContext,
+    UpdateContext,
+    squared_norm_numpy,
+)
+from tensorboard_gradhealth.signals.dead_fraction import SAMPLES, silent_units_numpy
+from tensorboard_gradhealth.storage import codec
+from tensorboard_gradhealth.summary._checks import (
+    Given,
+    check_activations,
+    check_inputs,
+    check_matching,
+    check_numbers,
+    check_one_of,
+    check_some_gradient,
+)
+from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Axis, Row, RunInfo
+
+Array = npt.NDArray[Any]
+Memory = MutableMapping[str, Array]
+"""A dict of the caller's, empty at first and handed in at every call: carries what goes on."""
+
+
+def layout_pb(
+    *,
+    variables: Mapping[str, npt.ArrayLike] | None = None,
+    activations: Mapping[str, npt.ArrayLike] | None = None,
+    functions: Mapping[str, str] | None = None,
+    inputs: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None = None,
+    facts: Mapping[str, Any] | None = None,
+) -> Any:
+    """Describes what the other calls log; to be written once, at the first step.
+
+    Args:
+      variables: By name, as for `gradients_pb` and `updates_pb`; only shapes are used. The part
+        of a name before its last slash is the layer, and the part after it says what the variable
+        is: `kernel`, `bias`, `embeddings`, `gamma`, `beta`.
+      activations: By name, as for `activations_pb`; only shapes are used.
+      functions: Names of the activation functions, such as `relu`, for any of the activations.
+      inputs: As for `inputs_pb`; only shapes are used.
+      facts: What the rules may know of the run, as JSON values: `optimizer` and `loss` (their
+        names), `input_normalised`, `loss_scaled` (whether).
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: `functions` names an activation that there is not, or an activation or an input
+        is not what the other calls accept.
+    """
+    outputs, named = _arrays(activations or {}), _named(inputs)
+    functions = functions or {}
+    rows: dict[Axis, tuple[Row, ...]] = {"run": (Row(""),)}
+    if variables:
+        shapes = {name: np.shape(value) for name, value in variables.items()}
+        rows["variable"] = tuple(variable_row(name, shape) for name, shape in shapes.items())
+    if outputs or functions:
+        check_activations("layout_pb", _given(outputs), {"functions": dict.fromkeys(functions)})
+        rows["activation"] = tuple(
+            Row(name, name, "hidden", value.shape[-1], functions.get(name, ""))
+            for name, value in outputs.items()
+        )
+    if named:
+        check_inputs("layout_pb", _given(named))
+        groups = [feature_rows(name, value.shape, "input") for name, value in named.items()]
+        rows["feature"] = tuple(row for group in groups for row in group)
+    specs = {signal.spec.name: signal.spec for signal in all_signals() if signal.measure_numpy}
+    return summary_pb2.Summary(value=codec.info_values(RunInfo(rows, specs, dict(facts or {}))))
+
+
+def gradients_pb(gradients: Mapping[str, npt.ArrayLike | None]) -> Any:
+    """Returns the norm and the non-finite elements of each gradient, and the global norm.
+
+    Args:
+      gradients: Float arrays by name of the variable, in loss per parameter unit; `None` for a
+        variable that the loss does not depend on. Unscale them first where the loss is scaled,
+        and hand them in before clipping.
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: There is no gradient, or one is not an array of floats.
+    """
+    check_some_gradient("gradients_pb", gradients.values())
+    known = _arrays({n: g for n, g in gradients.items() if g is not None})
+    check_matching("gradients_pb", "gradients", _given(known), _given(known))
+    present = [i for i, gradient in enumerate(gradients.values()) if gradient is not None]
+    context = NumpyGradientContext(list(known.values()))
+    measured = _measure("gradient", context)
+    values = {signal: _spread(each, present, len(gradients)) for signal, each in measured.items()}
+    values.update(_measure("step", StepContext(squared_norms=context.squared_norms)))
+    return _summary(values)
+
+
+def updates_pb(
+    after: Mapping[str, npt.ArrayLike],
+    *,
+    before: Mapping[str, npt.ArrayLike] | None = None,
+    changes: Mapping[str, npt.ArrayLike] | None = None,
+) -> Any:
+    """Returns how far a step moved each variable relative to its size, and the size itself.
+
+    Args:
+      after: Float arrays by name: the variables after the step.
+      before: The variables before it, by the same names.
+      changes: Value after minus value before, by the same names; instead of `before`.
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: Not exactly one of `before` and `changes` was given, or it does not match
+        `after`.
+    """
+    what = check_one_of("updates_pb", before=before, changes=changes)
+    given, new = _arrays(before or changes or {}), _arrays(after)
+    check_matching("updates_pb", what, _given(given), _given(new))
+    with np.errstate(all="ignore"):
+        others = {name: new[name] - value for name, value in given.items()}
+        old, moved = (given, others) if what == "before" else (others, given)
+        context = UpdateContext(
+            squared_changes=np.array([squared_norm_numpy(change) for change in moved.values()]),
+            squared_weights=np.array([squared_norm_numpy(value) for value in old.values()]),
+            variables=list(new.values()),
+        )
+    return _summary(_measure("update", context))
+
+
+def activations_pb(
+    outputs: Mapping[str, npt.ArrayLike],
+    *,
+    inputs: Mapping[str, npt.ArrayLike] | None = None,
+    slopes: Mapping[str, npt.ArrayLike] | None = None,
+    memory: Memory | None = None,
+) -> Any:
+    """Returns how much of each activation is zero, dead, saturated or lost.
+
+    Args:
+      outputs: Activation outputs, float `[batch, ..., units]` by name, in network order.
+      inputs: What went into the activation functions, shaped alike, for any of the names; gives
+        the gain.
+      slopes: The derivatives there, shaped alike, for any of the names; give slope and saturation.
+      memory: The same dict at every call, empty at first. A unit counts as dead once it was silent
+        on 512 samples in a row; without a memory only a batch of that size can tell.
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: `outputs` is empty, an activation is not an array of floats of rank 2 or more,
+        or `inputs` or `slopes` has a name that `outputs` lacks or another shape.
+    """
+    arrays, before, steep = _arrays(outputs), _arrays(inputs or {}), _arrays(slopes or {})
+    others = {"inputs": _given(before), "slopes": _given(steep)}
+    check_activations("activations_pb", _given(arrays), others)
+    silence: Memory = {} if memory is None else memory
+    per_row = [
+        _measure("activation", _activation_context(name, value, before, steep, silence))
+        for name, value in arrays.items()
+    ]
+    values = _measure("output", OutputContext(list(arrays.values())))
+    for signal in dict.fromkeys(signal for row in per_row for signal in row):
+        present = [i for i, row in enumerate(per_row) if signal in row]
+        measured = np.concatenate([per_row[i][signal] for i in present])
+        values[signal] = _spread(measured, present, len(per_row))
+    if memory is None:
+        small = [value.shape[0] < SAMPLES for value in arrays.values()]
+        values["dead_fraction"] = np.where(small, NOT_MEASURED, values["dead_fraction"])
+    return _summary(values)
+
+
+def inputs_pb(
+    inputs: npt.ArrayLike | Mapping[str, npt.ArrayLike], *, memory: Memory | None = None
+) -> Any:
+    """Returns the scale of each input feature so far, and NaN and infinity in this batch.
+
+    Args:
+      inputs: Floats `[batch, ..., features]`, or several of them by name.
+      memory: The same dict at every call, empty at first: the statistics go on over the calls.
+        Without it they are of this batch alone.
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: There is no input, or one is not an array of floats with a batch axis.
+    """
+    arrays = _named(inputs)
+    check_inputs("inputs_pb", _given(arrays))
+    state: Memory = {} if memory is None else memory
+    parts = [_merged_features(name, value, state) for name, value in arrays.items()]
+    summary = _summary(_measure("step", StepContext(inputs=list(arrays.values()))))
+    for signal in parts[0]:
+        merged = np.concatenate([part[signal] for part in parts])
+        summary.value.append(codec.signal_value(signal, merged))
+    return summary
+
+
+def training_pb(
+    *, loss: npt.ArrayLike | None = None, learning_rate: npt.ArrayLike | None = None
+) -> Any:
+    """Returns the loss of the batch and the learning rate.
+
+    Args:
+      loss: One number, of this batch (not a running mean).
+      learning_rate: One number, as the step used it.
+
+    Returns:
+      A `Summary` proto.
+
+    Raises:
+      ValueError: Neither was given, or one is not a single number.
+    """
+    numbers = {"loss": loss, "learning_rate": learning_rate}
+    given = _given(_arrays({name: value for name, value in numbers.items() if value is not None}))
+    check_numbers("training_pb", **{name: given.get(name) for name in numbers})
+    return _summary(_measure("step", StepContext(loss, learning_rate)))
+
+
+def _measure(phase: Phase, context: Any) -> dict[str, Array]:
+    """Returns the values of every signal of a phase that the context is enough for."""
+    measured = {}
+    with np.errstate(all="ignore"):  # NaN and infinities are carried, not complained about
+        for signal in all_signals():
+            if signal.phase == phase and signal.measure_numpy is not None:
+                value = signal.measure_numpy(context)
+                if value is not None:
+                    measured[signal.spec.name] = np.asarray(value)
+    return measured
+
+
+def _summary(values: Mapping[str, Array]) -> Any:
+    """Returns a `Summary` of signals, `[rows]` each, as windows of one step."""
+    folded = {
+        name: np.reshape(value, (-1, 1)).repeat(len(FOLDED), 1) for name, value in values.items()
+    }
+    return summary_pb2.Summary(
+        value=[codec.signal_value(name, value) for name, value in folded.items()]
+    )
+
+
+def _spread(values: Array, present: Sequence[int], rows: int) -> Array:
+    """Returns `[rows]` with `values` at the positions `present`, the rest not measured."""
+    everywhere = np.full(rows, NOT_MEASURED)
+    everywhere[present] = values
+    return everywhere
+
+
+def _activation_context(
+    name: str,
+    outputs: Array,
+    inputs: Mapping[str, Array],
+    slopes: Mapping[str, Array],
+    memory: Memory,
+) -> ActivationContext:
+    values = _as_sample(outputs)
+    longer = memory.get(f"silent/{name}", 0.0) + float(outputs.shape[0])
+    memory[f"silent/{name}"] = np.where(silent_units_numpy(values), longer, 0.0)
+    return ActivationContext(
+        inputs=_as_sample(inputs[name]) if name in inputs else None,
+        outputs=values,
+        slopes=_as_sample(slopes[name]) if name in slopes else None,
+        silent_samples=memory[f"silent/{name}"],
+    )
+
+
+def _as_sample(value: Array) -> Array:
+    """Returns `[batch, ..., units]` as float64 `[1, n, units]`."""
+    return np.reshape(value, (1, -1, value.shape[-1])).astype(np.float64)
+
+
+def _merged_features(name: str, value: Array, memory: Memory) -> dict[str, Array]:
+    """Adds a batch to the statistics in `memory` and returns them, `[rows, fields]` by signal."""
+    rows = len(feature_rows(name, value.shape, "input"))
+    samples = np.reshape(value, (-1, rows)).astype(np.float64)
+    merged = {}
+    for signal in all_signals():
+        if signal.phase == "feature" and signal.measure_numpy is not None:
+            key, fields = f"{signal.spec.name}/{name}", len(signal.spec.fields)
+            context = RunningContext(samples, memory.get(key, np.zeros((rows, fields))))
+            memory[key] = merged[signal.spec.name] = np.asarray(signal.measure_numpy(context))
+    return merged
+
+
+def _named(inputs: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None) -> dict[str, Array]:
+    if inputs is None:
+        return {}
+    return _arrays(inputs if isinstance(inputs, Mapping) else {"x": inputs})
+
+
+def _arrays(values: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
+    arrays = {name: np.asarray(value) for name, value in values.items()}
+    # NumPy itself cannot compute with the 16-bit floats of JAX.
+    return {n: a.astype(np.float32) if a.dtype.name == "bfloat16" else a for n, a in arrays.items()}
+
+
+def _given(arrays: Mapping[str, Array]) -> dict[str, Given]:
+    return {name: Given(array.dtype.name, array.shape) for name, array in arrays.items()}

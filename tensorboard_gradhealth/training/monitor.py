@@ -1,0 +1,291 @@
+"""`HealthMonitor`: Gradient Health for a training loop of one's own."""
+
+from __future__ import annotations
+
+import os
+import weakref
+from collections.abc import Callable, Mapping, Sequence
+from types import TracebackType
+from typing import Any, TypeVar
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from tensorboard_gradhealth.lazy import unconverted
+from tensorboard_gradhealth.rules import Engine
+from tensorboard_gradhealth.signals import named_signals, preset_signals
+from tensorboard_gradhealth.storage.writer import RunWriter
+from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.arguments import at_least, directory
+from tensorboard_gradhealth.training.guard import Guard
+from tensorboard_gradhealth.training.instrument import Instrument
+from tensorboard_gradhealth.training.loop_hooks import LoopHooks, Trained
+from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.session import Session
+from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.types import Finding, RunInfo
+
+Tensor = Any
+T = TypeVar("T")
+
+RING_STEPS = 64
+
+_NO_GRADIENTS = (
+    "none arrived from the first step. Either the step does not update its variables through "
+    "`apply` or `apply_gradients` of the optimizer that the monitor was given, or it calls a "
+    "tf.function that was traced before there was a monitor: make the monitor before that "
+    "function is first called, or wrap the function anew, tf.function(step.python_function)"
+)
+_NO_LOSS = (
+    "the step returns neither one number nor a dict with 'loss'. Return the loss, or call "
+    "monitor.loss(loss) inside the step"
+)
+_NO_LABELS = "a loop of one's own does not say which of its tensors are labels"
+
+
+class HealthMonitor:
+    """Measures every step of a training loop, logs it and says what is wrong.
+
+    What is trained is not changed: final weights are bit for bit what they are without the
+    monitor, except that XLA may round the last bit differently, as it does whenever a compiled
+    step has one more result. A fault of the monitor is reported once and never stops the training.
+
+    Make the monitor before the step is traced, that is, before a `tf.function` of it is called.
+
+    Args:
+      log_dir: Directory of this run; made if it does not exist. TensorBoard's `--logdir` is this
+        directory or one above it.
+      model: The `keras.Model` that is trained: its activations and inputs are measured.
+      variables: What is trained, instead of a model or beside it: Keras or TensorFlow variables.
+      optimizer: The Keras optimizer that updates them, or a list of several; that of a compiled
+        `model`, if not given.
+      preset: `"light"` (loss, learning rate, gradient norms, non-finite values) or `"standard"`
+        (also update ratios, weights, activations and inputs).
+      signals: Names of the signals to measure, instead of a preset.
+      log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
+      budget: About how many records a log may hold; windows grow to keep to it; >= 100.
+      ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
+        variables or activations that it should not judge.
+      limits: Thresholds that replace a rule's own: rule name to limit name to number; each rule's
+        page lists them.
+      verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.
+
+    Attributes:
+      findings: What was found so far, root causes first. Kept after `close`.
+
+    Raises:
+      ValueError: An argument is not accepted, or an open monitor has the same log directory or
+        optimizer; the message says which and what is accepted.
+      OSError: `log_dir` cannot be made or written.
+
+    Example:
+      >>> with HealthMonitor("logs/run1", model=model, optimizer=optimizer) as monitor:
+      ...     for x, y in data:
+      ...         loss = monitor.step(train_step, x, y)       # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        log_dir: str | os.PathLike[str],
+        *,
+        model: keras.Model | None = None,
+        variables: Sequence[Any] | None = None,
+        optimizer: Any = None,
+        preset: str = "standard",
+        signals: Sequence[str] | None = None,
+        log_every: int = 10,
+        budget: int = 1500,
+        ignore: Mapping[str, bool | str] | None = None,
+        limits: Mapping[str, Mapping[str, float]] | None = None,
+        verbose: int = 1,
+    ) -> None:
+        path = directory(log_dir)
+        chosen = preset_signals(preset) if signals is None else named_signals(signals)
+        self._signals = [signal for signal in chosen if signal.phase != "class"]
+        folder = WindowFolder(at_least("log_every", log_every, 1), at_least("budget", budget, 100))
+        engine_options: dict[str, Any] = {"ignore": ignore, "limits": limits}
+        Engine(RunInfo(), **engine_options)  # refuses unknown names now, not after the first step
+        trained = Trained(model, *_trained(model, variables, optimizer))
+        self._keys = _claims(path, trained.optimizers)
+        self._verbose = verbose
+        self._guard = Guard()
+        self._loss_is_given = self._closed = self._broken = False
+        self._steps = 0
+        self._recorder = StepRecorder(
+            RING_STEPS, lambda reason: self._guard.report("all layers", reason)
+        )
+        self._instrument = Instrument(self._signals, self._recorder)
+        self._hooks = LoopHooks(trained, model, self._instrument, self._recorder, self._guard)
+        self._writer = RunWriter(path)
+        self._session = self._new_session(folder, engine_options, _steps_taken(trained))
+        self._session.facts.update(_facts(model, trained))
+        self._hooks.install()
+        _OPEN.update(dict.fromkeys(self._keys, self))
+
+    @property
+    def findings(self) -> list[Finding]:
+        """Findings of this run so far, root causes first, each followed by its consequences."""
+        return self._session.findings
+
+    def step(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
+        """Takes one training step, `function(*args, **kwargs)`, and measures it.
+
+        Args:
+          function: Plain Python or a `tf.function`, compiled or not. One call is one step: all
+            optimizers of a step belong into one function. Its loss is what it returns, one number
+            or a dict with `loss`, or what it hands to `loss`.
+          *args: Handed to it.
+          **kwargs: Handed to it.
+
+        Returns:
+          What `function` returns; what it raises is passed on.
+
+        Raises:
+          RuntimeError: The monitor is closed, or this is called inside a `tf.function`.
+        """
+        if self._closed:
+            raise RuntimeError("This HealthMonitor is closed; make a new one to go on.")
+        if not tf.executing_eagerly():
+            raise RuntimeError(
+                "HealthMonitor.step was called inside a tf.function; it reads and judges on the "
+                "host. Call it outside, and hand it the tf.function as the step."
+            )
+        if self._broken:
+            return function(*args, **kwargs)
+        with self._hooks.recording():
+            result = function(*args, **kwargs)
+        with self._guard.protect("the run any further"):
+            self._take_in(result)
+        self._broken = "the run any further" in self._guard.reports
+        return result
+
+    @unconverted
+    def loss(self, value: Tensor) -> None:
+        """Hands in the loss, float `[]`, from inside the step; outside of one it does nothing."""
+        if self._recorder.recording:
+            self._loss_is_given = True
+            with self._guard.protect("loss"):
+                self._hooks.loss(value)
+
+    def close(self) -> None:
+        """Ends the run: takes all hooks back and leaves the log complete on disk."""
+        if self._closed:
+            return
+        self._closed = True
+        self._hooks.remove()
+        for key in self._keys:
+            _OPEN.pop(key, None)
+        with self._guard.protect("the run any further"):
+            self._session.finish()
+            self._writer.close()
+            self._print(self._session.summary())
+
+    def __enter__(self) -> HealthMonitor:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def _new_session(
+        self, folder: WindowFolder, engine_options: Mapping[str, Any], first_step: int
+    ) -> Session:
+        session = Session(
+            self._writer,
+            signals=self._signals,
+            recorder=self._recorder,
+            instrument=self._instrument,
+            folder=folder,
+            engine_options=engine_options,
+            echo=self._print,
+            first_step=first_step,
+        )
+        session.not_measured["label_counts"] = _NO_LABELS
+        return session
+
+    def _take_in(self, result: Any) -> None:
+        loss = _loss_of(result)
+        self._hooks.finish(loss)
+        if self._steps == 0:
+            self._report_what_is_missing(loss)
+        self._steps += 1
+        self._session.not_measured.update(self._guard.reports)
+        self._session.after_steps(1)
+
+    def _report_what_is_missing(self, loss: Tensor | None) -> None:
+        arrived = {slot.signal for slot in self._recorder.slots.values()}
+        expected = {signal.spec.name for signal in self._signals if signal.phase == "gradient"}
+        if expected and not expected & arrived:
+            self._guard.report("gradients", _NO_GRADIENTS)
+        wanted = any(signal.spec.name == "loss" for signal in self._signals)
+        if wanted and loss is None and not self._loss_is_given:
+            self._guard.report("loss", _NO_LOSS)
+
+    def _print(self, message: str) -> None:
+        if self._verbose:
+            print(f"\n{message}\n", flush=True)
+
+
+_OPEN: weakref.WeakValueDictionary[Any, HealthMonitor] = weakref.WeakValueDictionary()
+"""Monitors that were not closed, by the directories and optimizers that are theirs."""
+
+
+def _claims(log_dir: str, optimizers: Sequence[Any]) -> list[Any]:
+    """Returns the keys of what one monitor needs to itself; refuses what another one has."""
+    key = os.path.realpath(log_dir)
+    if key in _OPEN:
+        raise ValueError(
+            f"log_dir={log_dir!r} is being written by a HealthMonitor that is still open. "
+            "Call its close() first, or give each monitor a directory of its own."
+        )
+    if any(id(optimizer) in _OPEN for optimizer in optimizers):
+        raise ValueError(
+            "The optimizer is being watched by a HealthMonitor that is still open. "
+            "Call its close() first: one monitor watches one training."
+        )
+    return [key, *map(id, optimizers)]
+
+
+def _trained(
+    model: Any, variables: Sequence[Any] | None, optimizer: Any
+) -> tuple[list[Any], list[keras.optimizers.Optimizer]]:
+    """Returns the variables and the optimizers."""
+    if model is None and not variables:
+        raise ValueError("HealthMonitor needs what is trained: give model= or variables=.")
+    if model is not None and not isinstance(model, keras.Model):
+        raise ValueError(f"model={model!r} is not accepted: give a keras.Model, or variables=.")
+    if optimizer is None:
+        optimizer = getattr(model, "optimizer", None)
+    optimizers = list(optimizer) if isinstance(optimizer, (list, tuple)) else [optimizer]
+    if not optimizers or not all(isinstance(o, keras.optimizers.Optimizer) for o in optimizers):
+        raise ValueError(
+            f"optimizer={optimizer!r} is not accepted: give the Keras optimizer that the step "
+            "applies, or a list of them. Without one, log with gradhealth.summary."
+        )
+    return list(variables or ()), optimizers
+
+
+def _facts(model: keras.Model | None, trained: Trained) -> dict[str, Any]:
+    names = [type(optimizer).__name__ for optimizer in keras_model.optimizers(trained)]
+    facts = {"optimizer": ", ".join(names), "loss_scaled": bool(keras_model.loss_scalers(trained))}
+    return facts if model is None else {**keras_model.architecture(model), **facts}
+
+
+def _loss_of(result: Any) -> Tensor | None:
+    """Returns the loss, float `[]`, if the result of a step says it."""
+    value = result.get("loss") if isinstance(result, Mapping) else result
+    if not (tf.is_tensor(value) or isinstance(value, (float, np.floating, np.ndarray))):
+        return None
+    value = tf.convert_to_tensor(value)
+    return value if value.dtype.is_floating and value.shape.rank == 0 else None
+
+
+def _steps_taken(trained: Trained) -> int:
+    """Returns how many steps were taken before, so that a resumed run goes on counting."""
+    optimizer: Any = keras_model.optimizers(trained)[0]
+    return int(optimizer.iterations.numpy())

@@ -1,0 +1,1 @@
+"""The recorded signals against plain NumPy, everywhere that people train."""

@@ -1,0 +1,15 @@
+"""Watching changes nothing: final weights are the same, byte by byte."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+
+@pytest.mark.slow
+def test_final_weights_are_bit_identical_everywhere() -> None:
+    command = [sys.executable, "-m", "tests.training.bit_identity", "everywhere"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout + result.stderr[-2000:]
