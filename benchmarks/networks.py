@@ -13,12 +13,12 @@ Batch = tuple[np.ndarray, np.ndarray]
 
 
 def mlp() -> tuple[keras.Model, Batch]:
-    """20 layers of 256 units, batches of 128."""
+    """20 layers of 256 units, batches of 256."""
     model = keras.Sequential([keras.Input((256,))])
     for _ in range(19):
         model.add(layers.Dense(256, activation="relu"))
     model.add(layers.Dense(10, activation="softmax"))
-    return model, _batch((128, 256), 10)
+    return model, _batch((256, 256), 10)
 
 
 def _residual(x: Any, filters: int, stride: int) -> Any:

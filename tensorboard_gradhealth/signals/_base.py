@@ -129,9 +129,16 @@ class UpdateContext:
 
 @dataclasses.dataclass(frozen=True)
 class OutputContext:
-    """What A activation functions put out in one step, in full: A tensors `[batch, ..., units]`."""
+    """What A activation functions put out in one step.
+
+    Attributes:
+      outputs: A tensors `[batch, ..., units]`, in full.
+      sound: bool `[]`: whether all of them must be finite, because the loss that they led to is;
+        `None` if that is not known.
+    """
 
     outputs: Sequence[Tensor]
+    sound: Tensor | None = None
 
 
 @dataclasses.dataclass(frozen=True)

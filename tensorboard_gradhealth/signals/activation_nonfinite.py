@@ -10,9 +10,14 @@ from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: OutputContext) -> Tensor:
-    # A sum is not finite if a part of it is not: one pass, and nothing is held for counting.
-    sums = [tf.reduce_sum(tf.cast(outputs, tf.float32)) for outputs in context.outputs]
-    return tf.cast(~tf.math.is_finite(tf.stack(sums)), tf.float32)
+    def look() -> Tensor:
+        # A sum is not finite if a part of it is not: one pass over each output.
+        sums = [tf.reduce_sum(tf.cast(outputs, tf.float32)) for outputs in context.outputs]
+        return tf.cast(~tf.math.is_finite(tf.stack(sums)), tf.float32)
+
+    if context.sound is None:
+        return look()
+    return tf.cond(context.sound, lambda: tf.zeros([len(context.outputs)]), look)
 
 
 def measure_numpy(context: OutputContext) -> Array:

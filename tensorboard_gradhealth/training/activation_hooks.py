@@ -75,15 +75,18 @@ class ActivationHooks:
         self._producers.clear()
         self._seen.clear()
 
-    def finish(self) -> None:
+    def finish(self, loss: Tensor | None = None) -> None:
         """Measures what was seen in the step: activations of equal shape and function together.
 
         That makes hundreds of small ops into a few, both to trace and to run.
+
+        Args:
+          loss: float `[]`: what the step's activations led to, if it is known.
         """
         if not self._seen:
             return
         outputs = [seen.outputs for seen in self._seen]
-        self._instrument.outputs([seen.row.name for seen in self._seen], outputs)
+        self._instrument.outputs([seen.row.name for seen in self._seen], outputs, loss)
         groups: dict[Hashable, list[_Seen]] = {}
         for seen in self._seen:
             if seen.inputs is not None:

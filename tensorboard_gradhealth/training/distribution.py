@@ -24,13 +24,13 @@ def is_first() -> bool:
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
         return True
-    return int(tf.get_static_value(context.replica_id_in_sync_group)) == 0
+    return bool(tf.get_static_value(context.replica_id_in_sync_group) == 0)
 
 
 def is_first_part(variable: Any) -> bool:
     """Whether a variable is the first replica's part of a mirrored one, or not mirrored."""
     whole = container(variable)
-    return whole is variable or whole.values[0] is variable
+    return whole is variable or getattr(whole, "values", [variable])[0] is variable
 
 
 def container(variable: Any) -> Any:
@@ -50,6 +50,9 @@ def unseen(strategy: Any) -> dict[str, str]:
     count = int(strategy.num_replicas_in_sync)
     if count == 1:
         return {}
+    if not isinstance(strategy, tf.distribute.MirroredStrategy):
+        name = type(strategy).__name__
+        return {f"a fit with {name}": "of several replicas only MirroredStrategy is supported"}
     reason = f"the first of {count} replicas stands for all; gradients and loss are of all"
     return {"activations, inputs and labels of the other replicas": reason}
 

@@ -93,9 +93,15 @@ class Instrument:
         """Measures the weight changes of one optimizer call, after they were made."""
         self._measure("update", names, context)
 
-    def outputs(self, names: Sequence[str], outputs: Sequence[Tensor]) -> None:
-        """Measures the full outputs of activations, `[batch, ..., units]` each."""
-        self._measure("output", names, OutputContext(outputs))
+    def outputs(
+        self, names: Sequence[str], outputs: Sequence[Tensor], loss: Tensor | None = None
+    ) -> None:
+        """Measures the full outputs of activations, `[batch, ..., units]` each.
+
+        What is NaN or infinite in them ends up in `loss`, so a finite loss spares looking.
+        """
+        sound = None if loss is None else tf.reduce_all(tf.math.is_finite(loss))
+        self._measure("output", names, OutputContext(outputs, sound))
 
     def activations(self, names: Sequence[str], context: ActivationContext) -> None:
         """Measures A activations of equal shape and function."""

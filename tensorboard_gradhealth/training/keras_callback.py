@@ -13,6 +13,7 @@ from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.arguments import at_least, directory
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.keras_hooks import KerasHooks
@@ -90,11 +91,11 @@ class HealthCallback(keras.callbacks.Callback):
         super().__init__()
         self._signals = preset_signals(preset) if signals is None else named_signals(signals)
         self._folder = WindowFolder(
-            _at_least("log_every", log_every, 1), _at_least("budget", budget, 100)
+            at_least("log_every", log_every, 1), at_least("budget", budget, 100)
         )
         self._engine_options: dict[str, Any] = {"ignore": ignore, "limits": limits}
         Engine(RunInfo(), **self._engine_options)  # refuses unknown names now, not later
-        self._writer = RunWriter(_directory(log_dir))
+        self._writer = RunWriter(directory(log_dir))
         self._verbose = verbose
         self._guard = Guard()
         self._broken = False
@@ -189,21 +190,6 @@ class HealthCallback(keras.callbacks.Callback):
         if self._verbose:
             # The leading line break leaves Keras' progress bar, which redraws itself below.
             print(f"\n{message}\n", flush=True)
-
-
-def _at_least(name: str, value: int, least: int) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or value < least:
-        raise ValueError(f"{name}={value!r} is not accepted: give a whole number >= {least}.")
-    return value
-
-
-def _directory(log_dir: Any) -> str:
-    if not isinstance(log_dir, (str, os.PathLike)) or not os.fspath(log_dir):
-        raise ValueError(
-            f"log_dir={log_dir!r} is not accepted: give the directory that this run's log goes "
-            'to, for example HealthCallback("logs/run1").'
-        )
-    return os.fspath(log_dir)
 
 
 def _steps_taken(model: keras.Model) -> int:

@@ -21,6 +21,7 @@ from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
 from tensorboard_gradhealth.training.patches import Patches
+from tensorboard_gradhealth.training.probe import Probes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 
 Tensor = Any
@@ -41,6 +42,7 @@ class KerasHooks:
         self._patches = Patches()
         self._optimizers = OptimizerHooks(model, instrument, recorder, guard)
         self._activations = ActivationHooks(model, instrument, recorder, guard)
+        self._probes = Probes(instrument, guard)
         self._data = DataHooks(model, instrument)
         self._loss: Tensor | None = None
         self._functions: dict[bool, Any] = {}
@@ -91,7 +93,8 @@ class KerasHooks:
         try:
             with self._guard.protect("inputs"):
                 self._data.inputs(data)
-            logs = original(data)
+            with self._probes.active():
+                logs = original(data)
             with self._guard.protect("the training step"):
                 self._finish(logs)
         finally:
@@ -102,7 +105,7 @@ class KerasHooks:
         loss = self._loss
         if loss is None and isinstance(logs, dict):
             loss = logs.get("loss")  # a custom step that does not call `compute_loss`
-        self._activations.finish()
+        self._activations.finish(loss)
         inputs = self._data.float_inputs
         self._instrument.step(StepContext(loss, self._optimizers.learning_rate, inputs=inputs))
         self._recorder.commit()

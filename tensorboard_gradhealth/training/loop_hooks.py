@@ -119,9 +119,8 @@ class LoopHooks:
         """Gathers what the step that was just taken left, and its loss, float `[]`."""
         if loss is not None:
             loss = tf.cast(loss, tf.float32)
-        # Rows that were not there before have variables that are not in the traced function.
-        known = sum(len(rows) for rows in self._instrument.rows.values())
-        self._gather(loss, self._learning_rate, known)
+        # What was not there before has variables that are not in the traced function.
+        self._gather(loss, self._learning_rate, self._recorder.carried)
 
     def loss(self, value: Tensor) -> None:
         """Takes the loss from inside the step."""
@@ -141,7 +140,7 @@ class LoopHooks:
         if self._activations is not None:
             self._activations.begin()
 
-    def _gather_step(self, loss: Tensor | None, learning_rate: Tensor, known: int) -> None:
+    def _gather_step(self, loss: Tensor | None, learning_rate: Tensor, carried: int) -> None:
         self._recorder.begin()
         try:
             self._instrument.step(StepContext(loss, learning_rate))

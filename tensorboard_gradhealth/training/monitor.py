@@ -113,7 +113,7 @@ class HealthMonitor:
         self._loss_is_given = self._closed = self._broken = False
         self._steps = 0
         self._recorder = StepRecorder(
-            RING_STEPS, lambda reason: self._guard.report("all layers", reason)
+            RING_STEPS, lambda reason: self._guard.report("all layers", reason), grows=True
         )
         self._instrument = Instrument(self._signals, self._recorder)
         self._hooks = LoopHooks(trained, model, self._instrument, self._recorder, self._guard)
@@ -169,7 +169,11 @@ class HealthMonitor:
                 self._hooks.loss(value)
 
     def close(self) -> None:
-        """Ends the run: takes all hooks back and leaves the log complete on disk."""
+        """Ends the run: takes all hooks back and leaves the log complete on disk.
+
+        A `tf.function` that was traced under the monitor keeps what was traced, and measures on for
+        nobody; wrap the Python function anew where that time matters.
+        """
         if self._closed:
             return
         self._closed = True
@@ -220,7 +224,7 @@ class HealthMonitor:
     def _report_what_is_missing(self, loss: Tensor | None) -> None:
         arrived = {slot.signal for slot in self._recorder.slots.values()}
         expected = {signal.spec.name for signal in self._signals if signal.phase == "gradient"}
-        if expected and not expected & arrived:
+        if expected and not (expected | {"skipped_steps"}) & arrived:
             self._guard.report("gradients", _NO_GRADIENTS)
         wanted = any(signal.spec.name == "loss" for signal in self._signals)
         if wanted and loss is None and not self._loss_is_given:

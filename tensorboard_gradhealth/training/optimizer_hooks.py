@@ -26,6 +26,9 @@ from tensorboard_gradhealth.types import Row
 
 Tensor = Any
 
+Change = tuple[Any, Tensor, Tensor]
+"""A variable, and the squared norms of its change and of its value before."""
+
 LARGE = 2**16
 """Elements of a variable from which on its copy counts: such variables are updated in turn."""
 
@@ -45,7 +48,7 @@ class OptimizerHooks:
         self._outside: list[Any] = []  # variables that are trained but are not the model's
         self._learning_rates: dict[int, Tensor] = {}
         self._applied: Optimizer | None = None
-        self._changes: list[tuple[Any, Tensor, Tensor]] = []
+        self._changes: list[Change] | None = None  # so far, while an optimizer updates weights
 
     @property
     def learning_rate(self) -> Tensor | None:
@@ -138,12 +141,16 @@ class OptimizerHooks:
         return original(grads)
 
     def _update_all(self, optimizer: Optimizer, original: Any, *args: Any, **kwargs: Any) -> Any:
-        if self._recorder.recording:
-            self._changes = []
-        result = original(*args, **kwargs)
-        if self._changes and self._recorder.recording:
+        if not (self._recorder.recording and self._instrument.measures("update")):
+            return original(*args, **kwargs)
+        self._changes = []
+        try:
+            result = original(*args, **kwargs)
+        finally:
+            done, self._changes = self._changes, None
+        if done:
             with self._guard.protect("weight changes"):
-                variables, changes, sizes = zip(*self._changes, strict=True)
+                variables, changes, sizes = zip(*done, strict=True)
                 whole = ~keras_model.overwrites_now(optimizer)
                 context = UpdateContext(tf.stack(changes), tf.stack(sizes), variables, whole)
                 self._instrument.updates([self._row(variable) for variable in variables], context)
@@ -152,11 +159,10 @@ class OptimizerHooks:
     def _update_step(
         self, optimizer: Optimizer, original: Any, gradient: Any, variable: Any, learning_rate: Any
     ) -> Any:
-        if not (self._recorder.recording and self._instrument.measures("update")):
+        done = self._changes
+        if done is None or not distribution.is_first_part(variable):
             return original(gradient, variable, learning_rate)
-        if not distribution.is_first_part(variable):
-            return original(gradient, variable, learning_rate)
-        with tf.control_dependencies(self._large_changes(variable)):
+        with tf.control_dependencies(_large_change(done, variable)):
             before = tf.convert_to_tensor(variable)
             result = original(gradient, variable, learning_rate)
         with self._guard.protect("weight changes"):
@@ -165,18 +171,8 @@ class OptimizerHooks:
             if constraint is not None:
                 after = constraint(after)
             decay = keras_model.decay(optimizer, variable, learning_rate)
-            self._changes.append((variable, *_whole_change(before, after, decay)))
+            done.append((variable, *_whole_change(before, after, decay)))
         return result
-
-    def _large_changes(self, variable: Any) -> list[Tensor]:
-        """Returns what must be measured before a large variable is updated: the one before it.
-
-        Without an order, all updates may run first, and every variable is held twice meanwhile.
-        """
-        if variable.shape.num_elements() < LARGE:
-            return []
-        large = [done for done in self._changes if done[0].shape.num_elements() >= LARGE]
-        return [change for _, change, _ in large[-1:]]
 
     def _row(self, variable: Any) -> str:
         """Returns the name of a variable's row; the model may have been built only just now."""
@@ -192,6 +188,17 @@ class OptimizerHooks:
             self._instrument.rows["variable"] = {}  # also what another fit froze or thawed
             self._instrument.add_rows("variable", self._rows.values())
         return self._rows[key].name
+
+
+def _large_change(done: Sequence[Change], variable: Any) -> list[Tensor]:
+    """Returns what must be measured before a large variable is updated: the one before it.
+
+    Without an order, all updates may run first, and every variable is held twice meanwhile.
+    """
+    if variable.shape.num_elements() < LARGE:
+        return []
+    large = [change for other, change, _ in done if other.shape.num_elements() >= LARGE]
+    return large[-1:]
 
 
 def _whole_change(before: Tensor, after: Tensor, decay: Tensor | None) -> tuple[Tensor, Tensor]:

@@ -53,10 +53,15 @@ class StepRecorder:
     Args:
       capacity: Steps the ring holds, >= 1.
       report: Called with a sentence about a measurement that cannot be kept.
+      grows: Whether the ring may grow all the same, because whatever calls `commit` is traced anew
+        when `carried` changes.
     """
 
-    def __init__(self, capacity: int, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, capacity: int, report: Callable[[str], None], *, grows: bool = False
+    ) -> None:
         self.capacity = capacity
+        self._grows = grows
         self.slots: dict[tuple[str, tuple[str, ...]], Slot] = {}
         self._report = report
         self._values: dict[tuple[str, tuple[str, ...]], Tensor] = {}
@@ -80,6 +85,11 @@ class StepRecorder:
     def in_step(self) -> bool:
         """Whether tensors made right now can be read at the end of the step under way."""
         return _graph() is self._graph
+
+    @property
+    def carried(self) -> int:
+        """How many measurements were met so far that come from outside the step's own graph."""
+        return len(self._carriers)
 
     @property
     def steps(self) -> Tensor:
@@ -165,7 +175,7 @@ class StepRecorder:
     def _make_room(self, values: dict[tuple[str, tuple[str, ...]], Tensor]) -> None:
         """Gives measurements that have none their columns in the ring, if it can still grow."""
         new = [key for key in values if key not in self.slots]
-        if self._ring is not None and not tf.executing_eagerly():
+        if self._ring is not None and not (self._grows or tf.executing_eagerly()):
             for signal, rows in new:
                 names = ", ".join(rows)
                 self._report(f"{signal} of {names} appeared after the first step was traced")
@@ -180,7 +190,8 @@ class StepRecorder:
     def _grow(self, columns: int) -> None:
         ring = np.full([self.capacity, columns], NOT_MEASURED)
         if self._ring is not None:
-            old = self._ring.numpy()
+            with tf.init_scope():
+                old = self._ring.numpy()
             ring[:, : old.shape[1]] = old
         self._ring = state_variable(ring, "ring")
 

@@ -153,6 +153,14 @@ def test_an_output_with_nan_or_infinity_is_marked(compiled: bool) -> None:
     assert measured.tolist() == [0, 1, 1, 1]
 
 
+@pytest.mark.parametrize("compiled", [False, True])
+def test_outputs_are_not_looked_at_while_the_loss_is_finite(compiled: bool) -> None:
+    outputs = [tf.constant([[NAN]]), tf.constant([[1.0]])]
+    for sound, expected in ((True, [0, 0]), (False, [1, 0])):
+        context = OutputContext(outputs, tf.constant(sound))
+        assert measure("activation_nonfinite", context, compiled).tolist() == expected
+
+
 def test_gain_of_a_constant_input_is_not_measured() -> None:
     assert measure("activation_gain", activation(np.ones((4, 3)), tf.tanh)) == NOT_MEASURED
 

@@ -11,6 +11,7 @@ import numpy as np
 from tensorboard.compat.proto import event_pb2
 from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
+from tensorboard_gradhealth.types import FOLDED
 from tests.logs import read_run
 
 
@@ -25,10 +26,6 @@ def write(log_dir: Path, steps: Iterable[tuple[int, Iterable[Any]]]) -> None:
 
 def last(log_dir: Path) -> dict[str, np.ndarray]:
     """Returns the signals of the last record: `[rows]`, or `[rows, fields]` of statistics."""
-    record = read_run(log_dir).records()[-1]
-    result = {}
-    for name, values in record.signals.items():
-        folded = values.shape[1] == 3
-        assert not folded or (values == values[:, :1]).all() or np.isnan(values).any()
-        result[name] = values[:, 0] if folded else values
-    return result
+    signals = read_run(log_dir).records()[-1].signals
+    fields = {name: spec.fields for name, spec in read_run(log_dir).info().signals.items()}
+    return {n: v[:, 0] if fields[n] == FOLDED else v for n, v in signals.items()}

@@ -128,6 +128,20 @@ def test_no_hook_is_left_behind(tmp_path: Path) -> None:
         assert not added & {"call", "train_step", "compute_loss", "apply", "update_step"}
 
 
+def test_a_probe_inside_a_custom_layer_is_measured(tmp_path: Path) -> None:
+    class Halving(keras.layers.Layer):  # type: ignore[misc]
+        def call(self, x: Any) -> Any:
+            return gradhealth.probe(keras.ops.tanh(x), "halved") / 2
+
+    model = keras.Sequential([keras.Input((12,)), Halving(), keras.layers.Dense(3)])
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    model.compile("adam", loss)
+    fit(model, gradhealth.HealthCallback(tmp_path, verbose=0))
+    run = read(tmp_path)
+    assert [row.name for row in run.info().rows["activation"]] == ["halved"]
+    assert run.records()[0].signals["zero_fraction"][0, 0] == 0
+
+
 @pytest.mark.slow
 def test_hooks_of_an_interrupted_fit_are_replaced(tmp_path: Path) -> None:
     class Stop(keras.callbacks.Callback):  # type: ignore[misc]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -82,6 +83,18 @@ def test_the_value_and_the_gradient_pass_unchanged() -> None:
     assert result is X
     assert tape.gradient(result, X).numpy().all()
     assert gradhealth.probe("no tensor", "nothing") == "no tensor"
+
+
+def test_a_step_that_fails_leaves_nothing_active(tmp_path: Path) -> None:
+    def failing(z: tf.Tensor) -> tf.Tensor:
+        gradhealth.probe(z, "block")
+        raise KeyError("the data is gone")
+
+    with pytest.raises(KeyError, match="the data is gone"):
+        train(tmp_path, "eager", failing)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        gradhealth.probe(tf.range(3), "what an active probe would complain about")
 
 
 def test_what_cannot_be_measured_is_reported_and_passed_on(tmp_path: Path) -> None:

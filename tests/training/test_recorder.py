@@ -93,6 +93,16 @@ def test_what_a_later_eager_step_adds_finds_room() -> None:
     assert not reports
 
 
+def test_what_a_later_trace_adds_finds_room_where_every_step_is_traced_anew() -> None:
+    reports: list[str] = []
+    recorder = StepRecorder(8, reports.append, grows=True)
+    put_step(recorder, tf.constant(1.0))
+    tf.function(lambda: put_late(recorder))()
+    _, rows = recorder.read()
+    assert rows.tolist() == [[1, 10, NOT_MEASURED], [NOT_MEASURED, NOT_MEASURED, 5]]
+    assert not reports
+
+
 def test_after_a_restart_other_measurements_are_kept_and_steps_go_on_counting() -> None:
     recorder, reports = make()
     put_step(recorder, tf.constant(1.0))

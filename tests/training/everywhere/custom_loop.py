@@ -16,6 +16,7 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.signals import preset_signals
 from tensorboard_gradhealth.signals._base import StepContext
+from tensorboard_gradhealth.training import distribution
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
@@ -46,7 +47,9 @@ def main(kind: str) -> None:
         signals[signal] = rows[:, slot.columns].tolist()
     weights = [weight.tobytes().hex() for weight in model.get_weights()]
     result = {"signals": signals, "reports": guard.reports, "weights": weights}
-    json.dump({**result, "chief": strategy.extended.should_save_summary}, sys.stdout)
+    result["chief"] = strategy.extended.should_save_summary
+    result["unseen by fit"] = distribution.unseen(strategy)
+    json.dump(result, sys.stdout)
 
 
 def training_step(

@@ -110,12 +110,22 @@ def test_of_two_workers_only_the_chief_records_gradients(one_device_loop: Run) -
     assert not {"gradient_norm", "update_ratio"} & other["signals"].keys()
     assert chief["reports"] == other["reports"] == {}
     assert chief["weights"] == other["weights"]
+    [reason] = chief["unseen by fit"].values()
+    assert "keras-team/keras#20585" in reason
 
 
 def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def test_other_strategies_are_said_not_to_be_supported() -> None:
+    class PodStrategy:
+        num_replicas_in_sync = 8
+
+    [(what, reason)] = distribution.unseen(PodStrategy()).items()
+    assert "PodStrategy" in what and "MirroredStrategy" in reason
 
 
 def test_one_device_leaves_nothing_unseen() -> None:
