@@ -2,7 +2,7 @@
 
 The first replica speaks for all: they hold the same weights and their batches are drawn alike. What
 differs between them and must not be missed, gradients and loss, is read after it was added up
-(docs/adr/0005-one-replica-speaks-for-all.md).
+(docs/adr/0007-one-replica-speaks-for-all.md).
 """
 
 from __future__ import annotations
