@@ -78,7 +78,7 @@ def _block(x: Any, width: int, name: str) -> Any:
 def transformer(callbacks: list[Any], seed: int) -> keras.callbacks.History:
     """Trains a two-block Transformer to predict the next character."""
     keras.utils.set_random_seed(seed)
-    windows = sentences(3000, seed)
+    windows = sentences(2000, seed)
     inputs = keras.Input((CONTEXT,), dtype="int32")
     x = Positions(name="positions")(layers.Embedding(128, 48, name="embedding")(inputs))
     for name in ("block1", "block2"):
