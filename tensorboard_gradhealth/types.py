@@ -14,7 +14,7 @@ from typing import Any, Literal
 import numpy as np
 import numpy.typing as npt
 
-Axis = Literal["run", "variable", "activation", "feature", "class"]
+Axis = Literal["run", "variable", "activation", "feature", "class", "metric"]
 """What one row of a signal stands for."""
 
 Severity = Literal["info", "warning", "error"]
@@ -66,7 +66,7 @@ class SignalSpec:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Row:
-    """One row of a signal: a variable, an activation, an input feature or a class.
+    """One row of a signal: a variable, an activation, an input feature, a class or a metric.
 
     Attributes:
       name: Unique within its axis, in the user's own words (`dense/kernel`, `dense`, `x[3]`).

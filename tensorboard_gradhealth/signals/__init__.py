@@ -9,7 +9,11 @@ from collections.abc import Iterable, Sequence
 
 from tensorboard_gradhealth.signals._base import Cost, Signal
 
-PRESETS: dict[str, tuple[Cost, ...]] = {"light": ("light",), "standard": ("light", "standard")}
+PRESETS: dict[str, tuple[Cost, ...]] = {
+    "light": ("light",),
+    "standard": ("light", "standard"),
+    "full": ("light", "standard", "full"),
+}
 """Which costs each preset pays."""
 
 

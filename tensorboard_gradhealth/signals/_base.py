@@ -10,21 +10,40 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Callable, Sequence
-from typing import Any, Literal
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
+from tensorboard_gradhealth.signals._norm import squared_norm
 from tensorboard_gradhealth.types import SignalSpec
+
+if TYPE_CHECKING:
+    from tensorboard_gradhealth.curvature import Curvature
 
 Tensor = Any
 Array = Any
 Phase = Literal[
-    "step", "gradient", "optimizer", "update", "output", "activation", "feature", "class"
+    "start",
+    "step",
+    "gradient",
+    "optimizer",
+    "update",
+    "direction",
+    "output",
+    "activation",
+    "prediction",
+    "feature",
+    "class",
+    "epoch",
+    "trial",
+    "halves",
+    "curvature",
 ]
 Cadence = Literal["step", "sample"]
-Cost = Literal["light", "standard"]
+Cost = Literal["light", "standard", "full"]
+Merge = Literal["mean", "sum", "min"]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -37,10 +56,13 @@ class Signal:
       cost: The cheapest preset that includes it.
       measure: Context to float32 tensor: `[]` for phases `step` and `optimizer`, the new
         `[rows, fields]` for `feature` and `class`, `[rows]` for the others; `None` where the
-        context lacks what the signal needs.
+        context lacks what the signal needs. For `epoch`, `trial`, `halves` and `curvature`, which
+        come from the host, a dictionary of row name to number, `""` for the whole run; for `start`
+        float `[fields]` of one variable.
       measure_numpy: The same over contexts of NumPy arrays; `None` if only TensorFlow can do it.
       cadence: `step` if it is cheap enough for every step; `sample` if, once the first steps are
         over, one step in several has to do.
+      merge: What the values of several replicas come to, each of which sees a part of the batch.
     """
 
     spec: SignalSpec
@@ -49,6 +71,7 @@ class Signal:
     measure: Callable[[Any], Tensor]
     measure_numpy: Callable[[Any], Array | None] | None = None
     cadence: Cadence = "step"
+    merge: Merge = "mean"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,12 +142,31 @@ class UpdateContext:
       squared_weights: float32 `[V]`: squared norm of each variable before the change.
       variables: The V variables, which now hold their new values.
       whole: bool `[]`: whether nothing else changes the variables in this step.
+      first_squared_weights: float32 `[V]`: squared norm of each variable when it was first
+        measured; `None` without a memory of earlier steps.
+      predicted: float32 `[V]`: product of each variable's gradient and change; `None` if it is not
+        known.
     """
 
     squared_changes: Tensor
     squared_weights: Tensor
     variables: Sequence[Any]
     whole: Tensor | bool = True
+    first_squared_weights: Tensor | None = None
+    predicted: Tensor | None = None
+
+
+@dataclasses.dataclass(frozen=True)
+class DirectionContext:
+    """What two steps in a row did to some elements of each of V variables.
+
+    Attributes:
+      before: float32 `[V, n]`: change in the step before, zero beyond a variable's last element.
+      change: float32 `[V, n]`: change in this step.
+    """
+
+    before: Tensor
+    change: Tensor
 
 
 @dataclasses.dataclass(frozen=True)
@@ -162,6 +204,77 @@ class ActivationContext:
 
 
 @dataclasses.dataclass(frozen=True)
+class PredictionContext:
+    """The outputs of a model in one step, beside what they should have been.
+
+    Attributes:
+      loss: Name of the loss function, in snake_case.
+      labels: `[batch, ...]`, as the loss takes them.
+      outputs: `[batch, ..., units]`.
+      from_logits: Whether the loss takes the outputs for logits.
+    """
+
+    loss: str
+    labels: Tensor
+    outputs: Tensor
+    from_logits: bool = False
+
+
+@dataclasses.dataclass(frozen=True)
+class EpochContext:
+    """What an epoch or an evaluation ended with.
+
+    Attributes:
+      metrics: Numbers by name; those of the validation data begin with `val_`, as in Keras.
+    """
+
+    metrics: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class TrialContext:
+    """The loss of one batch before and after the step that was taken on it.
+
+    Attributes:
+      before: The loss at the weights before the step.
+      after: The loss at the weights after it, of the same batch with the same dropout.
+      predicted: The product of gradient and change, over all variables.
+    """
+
+    before: float
+    after: float
+    predicted: float
+
+
+@dataclasses.dataclass(frozen=True)
+class HalvesContext:
+    """What gradients of half batches say of their noise, as means over the last probes.
+
+    Attributes:
+      signal: By variable, an unbiased estimate of the squared norm of the true gradient.
+      noise: By variable, an estimate of the trace of the covariance of one example's gradient.
+    """
+
+    signal: Mapping[str, float]
+    noise: Mapping[str, float]
+
+
+@dataclasses.dataclass(frozen=True)
+class CurvatureContext:
+    """What a probe of the loss's second derivatives found.
+
+    Attributes:
+      found: The findings of the probe.
+      names: Rows of the variables that it differentiated by.
+      margin: Sharpness divided by the optimizer's limit; `None` if it has none.
+    """
+
+    found: Curvature
+    names: Sequence[str]
+    margin: float | None = None
+
+
+@dataclasses.dataclass(frozen=True)
 class RunningContext:
     """Samples to be added to statistics that run over the whole training.
 
@@ -172,12 +285,6 @@ class RunningContext:
 
     samples: Tensor
     before: Tensor
-
-
-def squared_norm(value: Tensor) -> Tensor:
-    """Returns the sum of squares as a float32 scalar."""
-    # One fused kernel; 16-bit floats are widened because their squares overflow above 256.
-    return 2.0 * tf.nn.l2_loss(tf.cast(value, tf.float32))
 
 
 def squared_norm_numpy(value: Array) -> float:

@@ -32,4 +32,11 @@ SPEC = SignalSpec(
     healthy=(None, 0.0),
     description="1 where the output of the activation holds NaN or infinity, else 0.",
 )
-SIGNAL = Signal(SPEC, phase="output", cost="standard", measure=measure, measure_numpy=measure_numpy)
+SIGNAL = Signal(
+    SPEC,
+    phase="output",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    merge="sum",
+)

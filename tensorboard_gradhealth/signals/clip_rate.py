@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from tensorboard_gradhealth.lazy import tf
-from tensorboard_gradhealth.signals._base import OptimizerContext, Signal, Tensor, squared_norm
+from tensorboard_gradhealth.signals._base import OptimizerContext, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import squared_norm
 from tensorboard_gradhealth.types import SignalSpec
 
 

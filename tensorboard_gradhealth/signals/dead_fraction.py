@@ -61,4 +61,6 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    # A unit is dead if it is dead in all replicas.
+    merge="min",
 )

@@ -37,4 +37,11 @@ SPEC = SignalSpec(
     healthy=(None, 0.0),
     description="NaN and infinite elements in the input batch.",
 )
-SIGNAL = Signal(SPEC, phase="step", cost="light", measure=measure, measure_numpy=measure_numpy)
+SIGNAL = Signal(
+    SPEC,
+    phase="step",
+    cost="light",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    merge="sum",
+)

@@ -83,6 +83,11 @@ class RunWriter:
         self._write_values(codec.record_values(record), record.step, wall_time)
         self._last_record = record.step
 
+    def add_signals(self, record: Record) -> None:
+        """Adds signals to the record that was written last, which has its step and lacks them."""
+        values = [codec.signal_value(name, array) for name, array in record.signals.items()]
+        self._write_values(values, record.step)
+
     def write_findings(
         self, findings: Iterable[Finding], states: Iterable[RuleState], step: int
     ) -> None:

@@ -1,10 +1,11 @@
 """Logs what Gradient Health shows from any training loop.
 
 With TensorFlow, with the conventions of `tf.summary`: `gradients`, `updates`, `activations`,
-`inputs` and `training` write through the active default writer, at `step` or the default step,
-under `tf.summary.record_if`; without a writer nothing happens. They may be used eagerly and inside
-`tf.function`. Inside `jit_compile=True` no summary can be written: return the tensors from the
-compiled function and log them outside, or use `HealthMonitor`.
+`inputs`, `training` and `curvature` write through the active default writer, at `step` or the
+default step, under `tf.summary.record_if`; without a writer nothing happens. They may be used
+eagerly and, but for `curvature`, inside `tf.function`. Inside `jit_compile=True` no summary can be
+written: return the tensors from the compiled function and log them outside, or use
+`HealthMonitor`.
 
 >>> writer = tf.summary.create_file_writer("logs/run1")               # doctest: +SKIP
 >>> with writer.as_default():                                         # doctest: +SKIP
@@ -32,6 +33,7 @@ from tensorboard_gradhealth.summary.arrays import (
     training_pb,
     updates_pb,
 )
+from tensorboard_gradhealth.summary.curvature import curvature, curvature_pb
 from tensorboard_gradhealth.summary.tensors import (
     activations,
     gradients,
@@ -43,6 +45,8 @@ from tensorboard_gradhealth.summary.tensors import (
 __all__ = [
     "activations",
     "activations_pb",
+    "curvature",
+    "curvature_pb",
     "gradients",
     "gradients_pb",
     "inputs",

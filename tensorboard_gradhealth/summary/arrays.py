@@ -220,24 +220,31 @@ def inputs_pb(
 
 
 def training_pb(
-    *, loss: npt.ArrayLike | None = None, learning_rate: npt.ArrayLike | None = None
+    *,
+    loss: npt.ArrayLike | None = None,
+    learning_rate: npt.ArrayLike | None = None,
+    validation_loss: npt.ArrayLike | None = None,
 ) -> Any:
-    """Returns the loss of the batch and the learning rate.
+    """Returns the loss of the batch, the learning rate and the loss on other data.
 
     Args:
       loss: One number, of this batch (not a running mean).
       learning_rate: One number, as the step used it.
+      validation_loss: One number, on data that is not trained on, where it was computed.
 
     Returns:
       A `Summary` proto.
 
     Raises:
-      ValueError: Neither was given, or one is not a single number.
+      ValueError: None was given, or one is not a single number.
     """
-    numbers = {"loss": loss, "learning_rate": learning_rate}
+    numbers = {"loss": loss, "learning_rate": learning_rate, "validation_loss": validation_loss}
     given = _given(_arrays({name: value for name, value in numbers.items() if value is not None}))
     check_numbers("training_pb", **{name: given.get(name) for name in numbers})
-    return _summary(_measure("step", StepContext(loss, learning_rate)))
+    values = _measure("step", StepContext(loss, learning_rate))
+    if validation_loss is not None:
+        values["validation_loss"] = np.asarray(validation_loss)
+    return _summary(values)
 
 
 def _measure(phase: Phase, context: Any) -> dict[str, Array]:

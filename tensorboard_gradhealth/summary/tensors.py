@@ -16,8 +16,8 @@ from tensorboard_gradhealth.signals._base import (
     RunningContext,
     StepContext,
     UpdateContext,
-    squared_norm,
 )
+from tensorboard_gradhealth.signals._norm import squared_norm
 from tensorboard_gradhealth.signals.dead_fraction import silent_units
 from tensorboard_gradhealth.summary._checks import (
     Given,
@@ -223,29 +223,36 @@ def inputs(inputs: Tensor | Mapping[str, Tensor], step: Step = None) -> Tensor:
 
 @unconverted
 def training(
-    *, loss: Tensor | None = None, learning_rate: Tensor | None = None, step: Step = None
+    *,
+    loss: Tensor | None = None,
+    learning_rate: Tensor | None = None,
+    validation_loss: Tensor | None = None,
+    step: Step = None,
 ) -> Tensor:
-    """Logs the loss of the batch and the learning rate.
+    """Logs the loss of the batch, the learning rate and the loss on other data.
 
     Args:
       loss: float `[]`, of this batch (not a running mean).
       learning_rate: float `[]`, as the step used it.
+      validation_loss: float `[]`, on data that is not trained on, where it was computed.
       step: Training step, int64 `[]`; the default step if `None`.
 
     Returns:
       bool `[]`: whether anything was recorded.
 
     Raises:
-      ValueError: Neither was given, one is not a single number, or there is a writer but no step.
+      ValueError: None was given, one is not a single number, or there is a writer but no step.
     """
-    numbers = {"loss": loss, "learning_rate": learning_rate}
+    numbers = {"loss": loss, "learning_rate": learning_rate, "validation_loss": validation_loss}
     tensors = {k: None if v is None else tf.convert_to_tensor(v) for k, v in numbers.items()}
     check_numbers("training", **_given(tensors))
 
     def record(log: Log) -> Tensor:
         if "run" not in log.rows:
             describe(log, "run", [Row("")])
-        return _write_step(StepContext(tensors["loss"], tensors["learning_rate"]), step)
+        return _write_step(StepContext(tensors["loss"], tensors["learning_rate"]), step) | (
+            _write_validation(tensors["validation_loss"], step)
+        )
 
     return if_recording(record)
 
@@ -261,6 +268,12 @@ def _write_step(context: StepContext, step: Step) -> Tensor:
     for signal, value in _measure("step", context):
         written = write_folded(signal, tf.reshape(tf.cast(value, tf.float32), [1]), step)
     return written
+
+
+def _write_validation(loss: Tensor | None, step: Step) -> Tensor:
+    if loss is None:
+        return tf.constant(False)
+    return write_folded("validation_loss", tf.reshape(tf.cast(loss, tf.float32), [1]), step)
 
 
 def _activation_context(

@@ -132,6 +132,8 @@ class ActivationHooks:
         self, layer: Any, function: Function, outputs: Tensor, source: Tensor, before: Function
     ) -> None:
         """Notes one activation; `before` of `source` is what went into its function."""
+        if not self._instrument.selects(self._names[layer]):
+            return
         sample = None
         if self._instrument.measures("activation"):
             sample = before(tf.stop_gradient(source[: sample_size(outputs)]))

@@ -2,8 +2,107 @@
 
 from __future__ import annotations
 
+import dataclasses
 import os
+import re
+from collections.abc import Mapping, Sequence
 from typing import Any
+
+from tensorboard_gradhealth.rules import Engine
+from tensorboard_gradhealth.signals import named_signals, preset_signals
+from tensorboard_gradhealth.signals._base import Signal
+from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.types import RunInfo
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """What `HealthCallback` and `HealthMonitor` can be told, checked.
+
+    Attributes:
+      signals: What to measure.
+      layers: Searched for in the names of variables and activations; those without are left out.
+      folder: Cuts steps into windows.
+      engine: Arguments of `rules.Engine`.
+    """
+
+    signals: Sequence[Signal]
+    layers: re.Pattern[str]
+    folder: WindowFolder
+    engine: Mapping[str, Any]
+
+
+@dataclasses.dataclass(frozen=True)
+class Probing:
+    """How the curvature of the loss is looked at.
+
+    Attributes:
+      data: The batch, `(x, y)` or `(x, y, sample_weight)`; that of the step, if `None`.
+      batch_size: Examples to differentiate at a time; all of a batch, if `None`.
+      max_share: Time of the probes / time of training.
+    """
+
+    data: Any = None
+    batch_size: int | None = None
+    max_share: float = 0.05
+
+
+def probing(data: Any, batch_size: int | None, max_share: float) -> Probing:
+    """Checks what was given.
+
+    Raises:
+      ValueError: An argument is not accepted; the message says what is.
+    """
+    if data is not None and not (isinstance(data, tuple) and len(data) in (2, 3)):
+        raise ValueError(
+            f"probe_data of type {type(data).__name__} is not accepted: give one batch as a tuple, "
+            "(x, y) or (x, y, sample_weight)."
+        )
+    if batch_size is not None:
+        at_least("probe_batch_size", batch_size, 1)
+    if not 0.0 < number("max_share", max_share) <= 1.0:
+        raise ValueError(f"max_share={max_share!r} is not accepted: give a share, 0.05 for 5 %.")
+    return Probing(data, batch_size, float(max_share))
+
+
+def options(
+    *,
+    preset: str,
+    signals: Sequence[str] | None,
+    layers: str | None,
+    log_every: int,
+    budget: int,
+    ignore: Mapping[str, bool | str] | None,
+    limits: Mapping[str, Mapping[str, float]] | None,
+) -> Options:
+    """Checks what was given; `HealthCallback` says what it means.
+
+    Raises:
+      ValueError: An argument is not accepted; the message says what is.
+    """
+    engine = {"ignore": ignore, "limits": limits}
+    Engine(RunInfo(), **engine)  # type: ignore[arg-type]  # refuses unknown names now, not later
+    return Options(
+        preset_signals(preset) if signals is None else named_signals(signals),
+        pattern("layers", layers),
+        WindowFolder(at_least("log_every", log_every, 1), at_least("budget", budget, 100)),
+        engine,
+    )
+
+
+def pattern(name: str, value: Any) -> re.Pattern[str]:
+    """Returns a regular expression; without one, that which is found in everything.
+
+    Raises:
+      ValueError: It is none.
+    """
+    try:
+        return re.compile("" if value is None else value)
+    except (re.error, TypeError) as error:
+        raise ValueError(
+            f"{name}={value!r} is not accepted: give a regular expression that is searched for in "
+            f'the names of layers, for example "encoder/.*/dense" ({error}).'
+        ) from error
 
 
 def at_least(name: str, value: Any, least: int) -> int:
@@ -15,6 +114,18 @@ def at_least(name: str, value: Any, least: int) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or value < least:
         raise ValueError(f"{name}={value!r} is not accepted: give a whole number >= {least}.")
     return value
+
+
+def number(name: str, value: Any) -> float:
+    """Returns `value`, one number or a tensor or array of one, as a float; it may be NaN.
+
+    Raises:
+      ValueError: It is something else.
+    """
+    try:
+        return float(value)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"{name}={value!r} is not accepted: give one number.") from error
 
 
 def directory(log_dir: Any) -> str:

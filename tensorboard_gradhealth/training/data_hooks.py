@@ -8,6 +8,7 @@ import keras
 import tensorflow as tf
 
 from tensorboard_gradhealth.naming import feature_rows
+from tensorboard_gradhealth.signals._base import PredictionContext
 from tensorboard_gradhealth.training import keras_model
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.types import Row
@@ -35,6 +36,7 @@ class DataHooks:
     def __init__(self, model: keras.Model, instrument: Instrument) -> None:
         self._instrument = instrument
         self._loss = keras_model.loss_name(model)
+        self._from_logits = keras_model.takes_logits(model)
         self.float_inputs: list[Tensor] = []
 
     def inputs(self, data: Any) -> None:
@@ -50,11 +52,16 @@ class DataHooks:
                 self._features(name, value, "target")
 
     def labels(self, y: Any = None, y_pred: Any = None, **_: Any) -> None:
-        """Counts the classes of a batch of labels, where the loss says that they are classes."""
+        """Looks at a batch of labels and at what the model made of it."""
+        if not (isinstance(y, tf.Tensor) and isinstance(y_pred, tf.Tensor)):
+            return
         counted = one_hot_labels(self._loss, y, y_pred)
+        rows = []
         if counted is not None and counted.shape[-1] <= MAX_CLASSES:
             rows = [Row(str(i), role="label") for i in range(counted.shape[-1])]
             self._instrument.running("class", "y", rows, lambda: counted)
+        context = PredictionContext(self._loss, y, y_pred, self._from_logits)
+        self._instrument.predictions(rows, context)
 
     def _features(self, name: str, value: Tensor, role: str) -> None:
         rows = feature_rows(name, value.shape.as_list() if value.shape.rank else [], role)
@@ -77,10 +84,8 @@ def named_tensors(name: str, nested: Any) -> list[tuple[str, Tensor]]:
     return [(name, nested)] if isinstance(nested, tf.Tensor) else []
 
 
-def one_hot_labels(loss: str, y: Any, y_pred: Any) -> Tensor | None:
+def one_hot_labels(loss: str, y: Tensor, y_pred: Tensor) -> Tensor | None:
     """Returns float32 `[n, classes]`, or `None` where `loss` does not compare classes."""
-    if not (isinstance(y, tf.Tensor) and isinstance(y_pred, tf.Tensor)):
-        return None
     classes = y_pred.shape[-1]
     if loss == "sparse_categorical_crossentropy":
         return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), classes)

@@ -1,8 +1,8 @@
 """Which replica of a distributed step is looked at, and what all of them add up to.
 
-The first replica speaks for all: they hold the same weights and their batches are drawn alike. What
-differs between them and must not be missed, gradients and loss, is read after it was added up
-(docs/adr/0007-one-replica-speaks-for-all.md).
+Weights are the same in all replicas, gradients and loss are read after they were added up: there
+the first replica speaks for all. Each looks at its own part of the batch
+(docs/adr/0007-replicas.md).
 """
 
 from __future__ import annotations
@@ -19,12 +19,22 @@ def replicas() -> int:
     return int(tf.distribute.get_strategy().num_replicas_in_sync)
 
 
-def is_first() -> bool:
-    """Whether this code runs in the first replica, or in none at all."""
+def replica() -> int:
+    """Returns the number of the replica that this code runs in; 0 in none at all."""
     context = tf.distribute.get_replica_context()
     if context is None or context.num_replicas_in_sync == 1:
-        return True
-    return bool(tf.get_static_value(context.replica_id_in_sync_group) == 0)
+        return 0
+    number = tf.get_static_value(context.replica_id_in_sync_group)
+    return -1 if number is None else int(number)
+
+
+def device() -> str | None:
+    """Returns the device of the replica that this code runs in; `None` if it is not one of many."""
+    strategy = tf.distribute.get_strategy()
+    if replicas() == 1 or tf.distribute.in_cross_replica_context():
+        return None
+    devices = strategy.extended.worker_devices
+    return str(devices[replica()]) if 0 <= replica() < len(devices) else None
 
 
 def is_first_part(variable: Any) -> bool:
@@ -35,11 +45,19 @@ def is_first_part(variable: Any) -> bool:
 
 def container(variable: Any) -> Any:
     """Returns the mirrored variable that a replica's variable is a part of, or the argument."""
+    if isinstance(variable, tf.distribute.DistributedValues):
+        return variable  # outside of all replicas there are no parts
     holders: tuple[Any, ...] = (variable, getattr(variable, "handle", None))
     for holder in holders:
         if hasattr(holder, "_distributed_container"):
             return holder._distributed_container()
     return variable
+
+
+def strategy_of(variable: Any) -> Any:
+    """Returns the strategy that a variable was made under, or else the current one."""
+    raw = getattr(variable, "value", variable)
+    return getattr(raw, "distribute_strategy", None) or tf.distribute.get_strategy()
 
 
 def unseen(strategy: Any) -> dict[str, str]:
@@ -53,8 +71,15 @@ def unseen(strategy: Any) -> dict[str, str]:
     if not isinstance(strategy, tf.distribute.MirroredStrategy):
         name = type(strategy).__name__
         return {f"a fit with {name}": "of several replicas only MirroredStrategy is supported"}
-    reason = f"the first of {count} replicas stands for all; gradients and loss are of all"
-    return {"activations, inputs and labels of the other replicas": reason}
+    return {}
+
+
+def mirrored(strategy: Any) -> int:
+    """Returns how many replicas of `strategy` this process alone traces, one after the other."""
+    several_workers = isinstance(strategy, tf.distribute.MultiWorkerMirroredStrategy)
+    if several_workers or not isinstance(strategy, tf.distribute.MirroredStrategy):
+        return 1
+    return int(strategy.num_replicas_in_sync)
 
 
 def total(value: Tensor) -> Tensor:

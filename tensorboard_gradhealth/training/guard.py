@@ -7,6 +7,8 @@ import traceback
 import warnings
 from collections.abc import Iterator
 
+from tensorboard_gradhealth.curvature.reasons import NotMeasurable
+
 
 class MonitorWarning(UserWarning):
     """Something of the run cannot be measured; training goes on unharmed."""
@@ -27,6 +29,8 @@ class Guard:
         """Swallows and reports whatever goes wrong inside while doing `what`."""
         try:
             yield
+        except NotMeasurable as reason:
+            self.reports.setdefault(what, str(reason))  # nothing went wrong: no warning
         except Exception as error:  # the one place that must catch everything
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"

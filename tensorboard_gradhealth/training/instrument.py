@@ -7,6 +7,7 @@ the signals of the matching phase and puts their values into the recorder.
 from __future__ import annotations
 
 import dataclasses
+import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from typing import Any
@@ -17,10 +18,12 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import (
     ActivationContext,
+    DirectionContext,
     GradientContext,
     OptimizerContext,
     OutputContext,
     Phase,
+    PredictionContext,
     RunningContext,
     Signal,
     StepContext,
@@ -32,6 +35,8 @@ from tensorboard_gradhealth.training.state import state_variable
 from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row
 
 Tensor = Any
+
+ALL = re.compile("")
 
 RUNNING_STEPS = 10
 """Running statistics look at each of the first steps, then at one step in `RUNNING_EVERY`."""
@@ -48,14 +53,19 @@ class Instrument:
     Args:
       signals: What to measure.
       recorder: Where the values go.
+      layers: Searched for in the names of variables and activations; those without are left out.
     """
 
-    def __init__(self, signals: Sequence[Signal], recorder: StepRecorder) -> None:
+    def __init__(
+        self, signals: Sequence[Signal], recorder: StepRecorder, layers: re.Pattern[str] = ALL
+    ) -> None:
         self.rows: dict[Axis, dict[str, Row]] = {}
         self.lean = False
         self._signals = signals
         self._recorder = recorder
+        self._layers = layers
         self._silent: dict[tuple[str, ...], Any] = {}
+        self._first: dict[tuple[str, ...], Any] = {}
         self._running: dict[str, dict[str, Any]] = {}
 
     def add_rows(self, axis: Axis, rows: Iterable[Row]) -> None:
@@ -63,6 +73,10 @@ class Instrument:
         known = self.rows.setdefault(axis, {})
         for row in rows:
             known.setdefault(row.name, row)
+
+    def selects(self, name: str) -> bool:
+        """Whether the variable or activation of this name was asked for."""
+        return self._layers.search(name) is not None
 
     def wants(self, phase: Phase) -> bool:
         """Whether any signal of this phase was asked for."""
@@ -91,7 +105,22 @@ class Instrument:
 
     def updates(self, names: Sequence[str], context: UpdateContext) -> None:
         """Measures the weight changes of one optimizer call, after they were made."""
+        first = self._first_sizes(tuple(names), context.squared_weights)
+        context = dataclasses.replace(context, first_squared_weights=first)
         self._measure("update", names, context)
+
+    def direction(self, names: Sequence[str], context: DirectionContext) -> None:
+        """Measures two changes in a row of each variable."""
+        self._measure("direction", names, context)
+
+    def predictions(self, rows: Sequence[Row], context: PredictionContext) -> None:
+        """Measures the outputs of a step; `rows` are the classes that they tell apart, if any."""
+        for signal in self._active():
+            value = signal.measure(context) if signal.phase == "prediction" else None
+            if value is not None:
+                names = [row.name for row in rows] if signal.spec.axis == "class" else [""]
+                self.add_rows("class", rows)
+                self._recorder.put(signal.spec.name, names, tf.stop_gradient(value))
 
     def outputs(
         self, names: Sequence[str], outputs: Sequence[Tensor], loss: Tensor | None = None
@@ -168,6 +197,14 @@ class Instrument:
             squares = tf.where(tf.equal(norms, NOT_MEASURED), NOT_MEASURED, norms**2)
             context = dataclasses.replace(context, squared_norms=squares)
         self._measure("step", [""], context)
+
+    def _first_sizes(self, names: tuple[str, ...], squares: Tensor) -> Tensor:
+        if names not in self._first:
+            self._first[names] = state_variable(np.full([len(names)], NOT_MEASURED), "first")
+        memory = self._first[names]
+        first = tf.where(tf.equal(memory, NOT_MEASURED), squares, memory)
+        memory.assign(first)
+        return first
 
     def _active(self) -> Iterator[Signal]:
         return (s for s in self._signals if s.cadence == "step" or not self.lean)

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import functools
 import os
+import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import keras
+import numpy as np
 
-from tensorboard_gradhealth.rules import Engine
-from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training import keras_model
-from tensorboard_gradhealth.training.arguments import at_least, directory
+from tensorboard_gradhealth.training import arguments, distribution, keras_model, model_facts
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.keras_hooks import KerasHooks
+from tensorboard_gradhealth.training.keras_probes import KerasProbes
 from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.windows import DENSE_STEPS, WindowFolder
-from tensorboard_gradhealth.types import Finding, RunInfo
+from tensorboard_gradhealth.training.windows import DENSE_STEPS
+from tensorboard_gradhealth.types import Finding
 
 RING_STEPS = 64
 
@@ -51,15 +52,22 @@ class HealthCallback(keras.callbacks.Callback):
     Args:
       log_dir: Directory of this run; made if it does not exist. TensorBoard's `--logdir` is this
         directory or one above it.
-      preset: `"light"` (loss, learning rate, gradient norms, non-finite values) or `"standard"`
-        (also update ratios, weights, activations, inputs and labels).
+      preset: `"light"` (loss, learning rate, gradient norms, non-finite values), `"standard"`
+        (also update ratios, weights, activations, inputs, labels and predictions) or `"full"` (also
+        directions, gradient noise and curvature).
       signals: Names of the signals to measure, instead of a preset.
+      layers: Regular expression: only variables and activations are measured in whose names it is
+        found, `"encoder/"` for example; all of them, if not given.
       log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
       budget: About how many records a log may hold; windows grow to keep to it; >= 100.
       ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
         variables or activations that it should not judge.
       limits: Thresholds that replace a rule's own: rule name to limit name to number; each rule's
         page lists them.
+      probe_data: For preset `"full"`: the batch whose curvature is measured, `(x, y)` or
+        `(x, y, sample_weight)`; that of the step, if not given.
+      probe_batch_size: Examples of it that are differentiated at a time, which bounds memory.
+      max_share: Time that curvature may take, as a share of that of training.
       verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.
 
     Attributes:
@@ -82,20 +90,28 @@ class HealthCallback(keras.callbacks.Callback):
         *,
         preset: str = "standard",
         signals: Sequence[str] | None = None,
+        layers: str | None = None,
         log_every: int = 10,
         budget: int = 1500,
         ignore: Mapping[str, bool | str] | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        probe_data: Any = None,
+        probe_batch_size: int | None = None,
+        max_share: float = 0.05,
         verbose: int = 1,
     ) -> None:
         super().__init__()
-        self._signals = preset_signals(preset) if signals is None else named_signals(signals)
-        self._folder = WindowFolder(
-            at_least("log_every", log_every, 1), at_least("budget", budget, 100)
+        self._probing = arguments.probing(probe_data, probe_batch_size, max_share)
+        self._options = arguments.options(
+            preset=preset,
+            signals=signals,
+            layers=layers,
+            log_every=log_every,
+            budget=budget,
+            ignore=ignore,
+            limits=limits,
         )
-        self._engine_options: dict[str, Any] = {"ignore": ignore, "limits": limits}
-        Engine(RunInfo(), **self._engine_options)  # refuses unknown names now, not later
-        self._writer = RunWriter(directory(log_dir))
+        self._writer = RunWriter(arguments.directory(log_dir))
         self._verbose = verbose
         self._guard = Guard()
         self._broken = False
@@ -104,6 +120,7 @@ class HealthCallback(keras.callbacks.Callback):
         self._last_batch = -1
         self._steps = 0
         self._sampled = 0
+        self._untold = 0  # steps that the session has not heard of
 
     @property
     def findings(self) -> list[Finding]:
@@ -128,26 +145,42 @@ class HealthCallback(keras.callbacks.Callback):
     def _install(self, model: keras.Model) -> None:
         if self._session is None:
             self._start(model)
-        self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard)
+        self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard, self._others)
         self._hooks.install()
+        assert self._session is not None
+        self._probes = KerasProbes(
+            model,
+            self._session,
+            self._instrument,
+            self._recorder,
+            self._guard,
+            self._probing,
+            self._steps,
+        )
 
     def _start(self, model: keras.Model) -> None:
         steps = int(model.steps_per_execution)
         self._recorder = StepRecorder(
             RING_STEPS + steps, lambda reason: self._guard.report("all layers", reason)
         )
-        self._instrument = Instrument(self._signals, self._recorder)
+        self._instrument = Instrument(self._options.signals, self._recorder, self._options.layers)
+        self._others = [
+            Replica(number, self._options.signals, self._options.layers, self._recorder.capacity)
+            for number in range(1, distribution.mirrored(model.distribute_strategy))
+        ]
         self._session = Session(
             self._writer,
-            signals=self._signals,
+            signals=self._options.signals,
             recorder=self._recorder,
             instrument=self._instrument,
-            folder=self._folder,
-            engine_options=self._engine_options,
+            folder=self._options.folder,
+            engine_options=self._options.engine,
             echo=self._print,
             first_step=_steps_taken(model),
+            others=self._others,
         )
-        self._session.facts.update(keras_model.facts(model))
+        self._session.facts.update(model_facts.facts(model))
+        self._session.start(keras_model.described(model))
 
     @_guarded
     def on_train_begin(self, logs: Any = None) -> None:
@@ -162,17 +195,37 @@ class HealthCallback(keras.callbacks.Callback):
     @_guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         assert self._hooks is not None
-        due = self._steps < DENSE_STEPS or self._steps - self._sampled >= SAMPLE_EVERY
-        self._hooks.measure(lean=not due)
-        if due:
+        self._tell_session()
+        probed = self._probes.due(self._steps)
+        turn = self._steps < DENSE_STEPS or self._steps - self._sampled >= SAMPLE_EVERY
+        self._hooks.measure(lean=not (probed or turn))
+        if probed or turn:
             self._sampled = self._steps
+        if probed:
+            self._probes.attach(self._steps)
+        self._begun = time.perf_counter()
 
     @_guarded
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        assert self._session is not None
-        self._session.not_measured.update(self._guard.reports)
+        self._probes.trained(time.perf_counter() - self._begun)
         taken, self._last_batch = batch - self._last_batch, batch
         self._steps += taken
+        self._untold += taken
+
+    @_guarded
+    def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        assert self._session is not None
+        self._session.epoch(_numbers(logs or {}))
+        self._tell_session()
+
+    def _tell_session(self) -> None:
+        """Lets the session read the steps that were taken.
+
+        Not right after a step: where it was an epoch's last, its metrics belong to its record.
+        """
+        assert self._session is not None
+        self._session.not_measured.update(self._guard.reports)
+        taken, self._untold = self._untold, 0
         self._session.after_steps(taken)
 
     def on_train_end(self, logs: Any = None) -> None:
@@ -190,6 +243,13 @@ class HealthCallback(keras.callbacks.Callback):
         if self._verbose:
             # The leading line break leaves Keras' progress bar, which redraws itself below.
             print(f"\n{message}\n", flush=True)
+
+
+def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
+    """Returns the logs that are one number each, as they are."""
+    arrays = {name: np.asarray(value) for name, value in logs.items()}
+    numbers = {n: a for n, a in arrays.items() if a.ndim == 0 and a.dtype.kind in "fiub"}
+    return {name: float(value) for name, value in numbers.items()}
 
 
 def _steps_taken(model: keras.Model) -> int:

@@ -9,20 +9,24 @@ samples of the batch (docs/adr/0002-second-look-at-activations.md).
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import keras
 
 from tensorboard_gradhealth.signals._base import StepContext
+from tensorboard_gradhealth.signals._norm import compiled_by_xla
 from tensorboard_gradhealth.training import distribution
 from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
 from tensorboard_gradhealth.training.data_hooks import DataHooks
+from tensorboard_gradhealth.training.direction_hooks import DirectionHooks
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
 from tensorboard_gradhealth.training.patches import Patches
 from tensorboard_gradhealth.training.probe import Probes
 from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.replica import Replica, ReplicaHooks
 
 Tensor = Any
 
@@ -33,7 +37,12 @@ class KerasHooks:
     """Measures every training step of `model` from `install` until `remove`."""
 
     def __init__(
-        self, model: keras.Model, instrument: Instrument, recorder: StepRecorder, guard: Guard
+        self,
+        model: keras.Model,
+        instrument: Instrument,
+        recorder: StepRecorder,
+        guard: Guard,
+        others: Sequence[Replica] = (),
     ) -> None:
         self._model = model
         self._instrument = instrument
@@ -43,7 +52,9 @@ class KerasHooks:
         self._optimizers = OptimizerHooks(model, instrument, recorder, guard)
         self._activations = ActivationHooks(model, instrument, recorder, guard)
         self._probes = Probes(instrument, guard)
+        self._direction = DirectionHooks(instrument)
         self._data = DataHooks(model, instrument)
+        self._others = {other.number: ReplicaHooks(model, other, guard) for other in others}
         self._loss: Tensor | None = None
         self._functions: dict[bool, Any] = {}
 
@@ -59,7 +70,9 @@ class KerasHooks:
         self._patches.wrap(self._model, "compute_loss", self._compute_loss)
         self._optimizers.install(self._patches)
         self._activations.install(self._patches)
-        self._instrument.lean = False
+        for other in self._others.values():
+            other.install(self._patches)
+        self._set_lean(False)
         self._recorder.restart()
         self._model.train_function = None  # so that Keras traces the step anew, with the hooks
 
@@ -72,9 +85,14 @@ class KerasHooks:
         if lean == self._instrument.lean:
             return
         self._functions[not lean] = self._model.train_function
-        self._instrument.lean = lean
+        self._set_lean(lean)
         self._model.train_function = self._functions.get(lean)
         self._model.make_train_function()
+
+    def _set_lean(self, lean: bool) -> None:
+        self._instrument.lean = lean
+        for other in self._others.values():
+            other.measure(lean)
 
     def remove(self) -> None:
         """Takes every hook back."""
@@ -84,8 +102,10 @@ class KerasHooks:
         self._model.train_function = None
 
     def _train_step(self, original: Any, data: Any) -> Any:
-        if not distribution.is_first():
-            return original(data)
+        replica = distribution.replica()
+        if replica:
+            other = self._others.get(replica)
+            return original(data) if other is None else other.train_step(original, data)
         self._loss = None
         self._recorder.begin()
         self._optimizers.begin()
@@ -93,10 +113,11 @@ class KerasHooks:
         try:
             with self._guard.protect("inputs"):
                 self._data.inputs(data)
-            with self._probes.active():
-                logs = original(data)
-            with self._guard.protect("the training step"):
-                self._finish(logs)
+            with compiled_by_xla(bool(self._model.jit_compile)):
+                with self._probes.active():
+                    logs = original(data)
+                with self._guard.protect("the training step"):
+                    self._finish(logs)
         finally:
             self._recorder.end()
         return logs
@@ -106,6 +127,7 @@ class KerasHooks:
         if loss is None and isinstance(logs, dict):
             loss = logs.get("loss")  # a custom step that does not call `compute_loss`
         self._activations.finish(loss)
+        self._direction.finish(self._optimizers.rows())
         inputs = self._data.float_inputs
         self._instrument.step(StepContext(loss, self._optimizers.learning_rate, inputs=inputs))
         self._recorder.commit()
@@ -115,9 +137,13 @@ class KerasHooks:
         if not self._recorder.in_any_replica:
             return loss
         whole = distribution.total(loss)
+        named = {**dict(zip(("x", "y", "y_pred", "sample_weight"), args, strict=False)), **kwargs}
+        other = self._others.get(distribution.replica())
         if self._recorder.recording:
             self._loss = whole
             with self._guard.protect("labels"):
-                named = dict(zip(("x", "y", "y_pred", "sample_weight"), args, strict=False))
-                self._data.labels(**{**named, **kwargs})
+                self._data.labels(**named)
+        elif other is not None and other.recorder.recording:
+            with self._guard.protect("labels of the other replicas"):
+                other.data.labels(**named)
         return loss

@@ -24,16 +24,6 @@ NORMALIZERS = (
     keras.layers.LayerNormalization,
     keras.layers.GroupNormalization,
 )
-_SHAPE_ONLY = (
-    keras.layers.InputLayer,
-    keras.layers.Flatten,
-    keras.layers.Reshape,
-    keras.layers.Permute,
-    keras.layers.Dropout,
-    keras.layers.GaussianNoise,
-    keras.layers.ZeroPadding1D,
-    keras.layers.ZeroPadding2D,
-)
 
 
 def variable_rows(model: keras.Model, outside: Sequence[Any] = ()) -> dict[int, Row]:
@@ -54,6 +44,18 @@ def variable_rows(model: keras.Model, outside: Sequence[Any] = ()) -> dict[int, 
         )
         for variable, name in zip(variables, names, strict=True)
     }
+
+
+def described(model: keras.Model) -> list[tuple[Row, Any]]:
+    """Returns the trainable variables with their rows."""
+    rows = variable_rows(model)
+    return [(rows[variable_key(variable)], variable) for variable in model.trainable_variables]
+
+
+def seeds(model: keras.Model) -> list[Any]:
+    """Returns the states of the random generators in a model, which dropout draws from."""
+    states = [variable for variable in model.variables if "seed_generator_state" in variable.path]
+    return list({id(state): state for state in states}.values())
 
 
 def variable_key(variable: Any) -> int:
@@ -144,39 +146,25 @@ def overwrites_now(optimizer: Optimizer) -> Tensor:
     return tf.equal(steps % optimizer.ema_overwrite_frequency, 0)
 
 
-def facts(model: keras.Model) -> dict[str, Any]:
-    """Returns what is known of a compiled model before its first step, as JSON values."""
-    return {
-        **architecture(model),
-        "optimizer": ", ".join(type(item).__name__ for item in optimizers(model)),
-        "loss": loss_name(model),
-        "jit_compile": bool(model.jit_compile),
-        "steps_per_execution": int(model.steps_per_execution),
-        "replicas": int(model.distribute_strategy.num_replicas_in_sync),
-        "loss_scaled": hasattr(model.optimizer, "inner_optimizer"),
-    }
-
-
-def architecture(model: keras.Model) -> dict[str, Any]:
-    """Returns what is known of any model, as JSON values."""
-    return {
-        "model": model.name,
-        "parameters": int(model.count_params()) if model.built else 0,
-        "input_normalised": _normalises_first(model),
-        "output_activation": _output_activation(model),
-        "keras": keras.__version__,
-        "tensorflow": tf.__version__,
-    }
-
-
 def loss_name(model: keras.Model) -> str:
     """Returns the snake_case name of the model's loss, "" if it has none or several."""
-    loss = getattr(model, "loss", None)
+    return name_of_loss(getattr(model, "loss", None))
+
+
+def name_of_loss(loss: Any) -> str:
+    """Returns the snake_case name of one loss, as a name, an object or a function."""
     if isinstance(loss, str):
         return loss
     if isinstance(loss, keras.losses.Loss):
         return re.sub(r"(?<!^)(?=[A-Z])", "_", type(loss).__name__).lower()
     return str(getattr(loss, "__name__", ""))
+
+
+def takes_logits(model: keras.Model) -> bool:
+    """Whether the model's loss takes outputs for logits."""
+    loss = getattr(model, "loss", None)
+    settings = getattr(loss, "_fn_kwargs", {})
+    return bool(settings.get("from_logits", getattr(loss, "from_logits", False)))
 
 
 def function_name(function: Any) -> str:
@@ -210,16 +198,3 @@ def _children(layer: keras.layers.Layer) -> list[keras.layers.Layer]:
     if isinstance(layer, keras.Sequential):
         return list(layer.layers)
     return list(layer._flatten_layers(include_self=False, recursive=False))
-
-
-def _normalises_first(model: keras.Model) -> bool:
-    for layer in inner_layers(model):
-        if not isinstance(layer, _SHAPE_ONLY):
-            return isinstance(layer, NORMALIZERS)
-    return False
-
-
-def _output_activation(model: keras.Model) -> str:
-    layers = list(inner_layers(model))
-    activation = getattr(layers[-1], "activation", None) if layers else None
-    return function_name(activation) if activation is not None else ""

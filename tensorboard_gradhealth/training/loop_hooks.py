@@ -16,15 +16,17 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.lazy import unconverted
 from tensorboard_gradhealth.signals._base import StepContext
-from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
 from tensorboard_gradhealth.training.data_hooks import DataHooks
+from tensorboard_gradhealth.training.direction_hooks import DirectionHooks
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
 from tensorboard_gradhealth.training.patches import Patches
 from tensorboard_gradhealth.training.probe import Probes
 from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.replica import Replica, ReplicaHooks
 from tensorboard_gradhealth.training.traces import Traces
 
 Tensor = Any
@@ -69,6 +71,7 @@ class LoopHooks:
         instrument: Instrument,
         recorder: StepRecorder,
         guard: Guard,
+        others: Sequence[Replica] = (),
     ) -> None:
         self._trained = trained
         self._model = model
@@ -78,6 +81,10 @@ class LoopHooks:
         self._patches = Patches()
         self._probes = Probes(instrument, guard)
         self._optimizers = OptimizerHooks(trained, instrument, recorder, guard)
+        self._direction = DirectionHooks(instrument)
+        self._others: dict[int, ReplicaHooks] = {}
+        if model is not None:
+            self._others = {other.number: ReplicaHooks(model, other, guard) for other in others}
         self._activations: ActivationHooks | None = None
         self._data: DataHooks | None = None
         self._traces = Traces()
@@ -98,6 +105,8 @@ class LoopHooks:
             )
             self._data = DataHooks(self._model, self._instrument)
             self._activations.install(self._patches)
+            for other in self._others.values():
+                other.install(self._patches)
             self._patches.wrap(self._model, "call", self._call)
 
     def remove(self) -> None:
@@ -113,14 +122,16 @@ class LoopHooks:
             with self._probes.active():
                 yield
         finally:
-            self._recorder.end()
+            for recorder in self._recorders():
+                recorder.end()
 
     def finish(self, loss: Tensor | None) -> None:
         """Gathers what the step that was just taken left, and its loss, float `[]`."""
         if loss is not None:
             loss = tf.cast(loss, tf.float32)
         # What was not there before has variables that are not in the traced function.
-        self._gather(loss, self._learning_rate, self._recorder.carried)
+        carried = sum(recorder.carried for recorder in self._recorders())
+        self._gather(loss, self._learning_rate, carried)
 
     def loss(self, value: Tensor) -> None:
         """Takes the loss from inside the step."""
@@ -134,6 +145,11 @@ class LoopHooks:
         self._learning_rate = tf.convert_to_tensor(self._trained.optimizer.learning_rate)
         with self._nowhere.as_default():
             self._recorder.begin()
+            for other in self._others.values():
+                other.begin()
+
+    def _recorders(self) -> list[StepRecorder]:
+        return [self._recorder, *(other.recorder for other in self._others.values())]
 
     def _begin_model(self) -> None:
         self._inputs_seen = False
@@ -143,13 +159,19 @@ class LoopHooks:
     def _gather_step(self, loss: Tensor | None, learning_rate: Tensor, carried: int) -> None:
         self._recorder.begin()
         try:
+            self._direction.finish(self._optimizers.rows())
             self._instrument.step(StepContext(loss, learning_rate))
             self._recorder.commit()
         finally:
             self._recorder.end()
+        for other in self._others.values():
+            other.gather()
 
     def _call(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         assert self._model is not None
+        other = self._others.get(distribution.replica())
+        if other is not None and other.recorder.recording and self._model.built:
+            other.inputs([*args, *kwargs.values()][0])
         if not self._recorder.recording:
             return original(*args, **kwargs)
         if not self._model.built:  # Keras only looks for shapes

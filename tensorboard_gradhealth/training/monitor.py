@@ -13,18 +13,15 @@ import numpy as np
 import tensorflow as tf
 
 from tensorboard_gradhealth.lazy import unconverted
-from tensorboard_gradhealth.rules import Engine
-from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training import keras_model
-from tensorboard_gradhealth.training.arguments import at_least, directory
+from tensorboard_gradhealth.training import arguments, distribution, keras_model, model_facts
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.loop_hooks import LoopHooks, Trained
 from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.windows import WindowFolder
-from tensorboard_gradhealth.types import Finding, RunInfo
+from tensorboard_gradhealth.types import Finding
 
 Tensor = Any
 T = TypeVar("T")
@@ -41,6 +38,8 @@ _NO_LOSS = (
     "the step returns neither one number nor a dict with 'loss'. Return the loss, or call "
     "monitor.loss(loss) inside the step"
 )
+_UNKNOWN = ("class", "prediction")
+"""Phases of signals that take labels."""
 _NO_LABELS = "a loop of one's own does not say which of its tensors are labels"
 
 
@@ -63,6 +62,8 @@ class HealthMonitor:
       preset: `"light"` (loss, learning rate, gradient norms, non-finite values) or `"standard"`
         (also update ratios, weights, activations and inputs).
       signals: Names of the signals to measure, instead of a preset.
+      layers: Regular expression: only variables and activations are measured in whose names it is
+        found, `"encoder/"` for example; all of them, if not given.
       log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
       budget: About how many records a log may hold; windows grow to keep to it; >= 100.
       ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
@@ -94,20 +95,25 @@ class HealthMonitor:
         optimizer: Any = None,
         preset: str = "standard",
         signals: Sequence[str] | None = None,
+        layers: str | None = None,
         log_every: int = 10,
         budget: int = 1500,
         ignore: Mapping[str, bool | str] | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
         verbose: int = 1,
     ) -> None:
-        path = directory(log_dir)
-        chosen = preset_signals(preset) if signals is None else named_signals(signals)
-        self._signals = [signal for signal in chosen if signal.phase != "class"]
-        folder = WindowFolder(at_least("log_every", log_every, 1), at_least("budget", budget, 100))
-        engine_options: dict[str, Any] = {"ignore": ignore, "limits": limits}
-        Engine(RunInfo(), **engine_options)  # refuses unknown names now, not after the first step
+        path = arguments.directory(log_dir)
+        options = arguments.options(
+            preset=preset,
+            signals=signals,
+            layers=layers,
+            log_every=log_every,
+            budget=budget,
+            ignore=ignore,
+            limits=limits,
+        )
+        self._signals = [signal for signal in options.signals if signal.phase not in _UNKNOWN]
         trained = Trained(model, *_trained(model, variables, optimizer))
-        self._keys = _claims(path, trained.optimizers)
         self._verbose = verbose
         self._guard = Guard()
         self._loss_is_given = self._closed = self._broken = False
@@ -115,18 +121,28 @@ class HealthMonitor:
         self._recorder = StepRecorder(
             RING_STEPS, lambda reason: self._guard.report("all layers", reason), grows=True
         )
-        self._instrument = Instrument(self._signals, self._recorder)
-        self._hooks = LoopHooks(trained, model, self._instrument, self._recorder, self._guard)
-        self._writer = RunWriter(path)
-        self._session = self._new_session(folder, engine_options, _steps_taken(trained))
-        self._session.facts.update(_facts(model, trained))
-        self._hooks.install()
+        self._instrument = Instrument(self._signals, self._recorder, options.layers)
+        strategy = distribution.strategy_of(trained.optimizer.iterations)
+        self._others = [
+            Replica(number, self._signals, options.layers, RING_STEPS, grows=True)
+            for number in range(1, distribution.mirrored(strategy))
+        ]
+        self._hooks = LoopHooks(
+            trained, model, self._instrument, self._recorder, self._guard, self._others
+        )
+        self._session: Session | None = None
+        self._keys = _claims(path, trained.optimizers)
+        if strategy.extended.should_save_summary:  # of several workers, one logs
+            self._session = self._open(path, options, _steps_taken(trained))
+            self._session.facts.update(_facts(model, trained))
+            self._session.start([] if model is None else keras_model.described(model))
+            self._hooks.install()
         _OPEN.update(dict.fromkeys(self._keys, self))
 
     @property
     def findings(self) -> list[Finding]:
         """Findings of this run so far, root causes first, each followed by its consequences."""
-        return self._session.findings
+        return self._session.findings if self._session else []
 
     def step(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Takes one training step, `function(*args, **kwargs)`, and measures it.
@@ -151,7 +167,7 @@ class HealthMonitor:
                 "HealthMonitor.step was called inside a tf.function; it reads and judges on the "
                 "host. Call it outside, and hand it the tf.function as the step."
             )
-        if self._broken:
+        if self._broken or self._session is None:
             return function(*args, **kwargs)
         with self._hooks.recording():
             result = function(*args, **kwargs)
@@ -159,6 +175,20 @@ class HealthMonitor:
             self._take_in(result)
         self._broken = "the run any further" in self._guard.reports
         return result
+
+    def validation(self, **metrics: float) -> None:
+        """Hands in what an evaluation ended with; it goes into the next record.
+
+        Args:
+          **metrics: Numbers on data that the model is not trained on: `loss=`, and any others.
+
+        Raises:
+          ValueError: One of them is not a number.
+        """
+        numbers = {f"val_{name}": arguments.number(name, each) for name, each in metrics.items()}
+        if self._session is not None:
+            with self._guard.protect("validation"):
+                self._session.epoch(numbers)
 
     @unconverted
     def loss(self, value: Tensor) -> None:
@@ -180,10 +210,10 @@ class HealthMonitor:
         self._hooks.remove()
         for key in self._keys:
             _OPEN.pop(key, None)
-        with self._guard.protect("the run any further"):
-            self._session.finish()
-            self._writer.close()
-            self._print(self._session.summary())
+        if self._session is not None:
+            with self._guard.protect("the run any further"):
+                self._session.close()
+                self._print(self._session.summary())
 
     def __enter__(self) -> HealthMonitor:
         return self
@@ -196,23 +226,23 @@ class HealthMonitor:
     ) -> None:
         self.close()
 
-    def _new_session(
-        self, folder: WindowFolder, engine_options: Mapping[str, Any], first_step: int
-    ) -> Session:
+    def _open(self, path: str, options: arguments.Options, first_step: int) -> Session:
         session = Session(
-            self._writer,
+            RunWriter(path),
             signals=self._signals,
             recorder=self._recorder,
             instrument=self._instrument,
-            folder=folder,
-            engine_options=engine_options,
+            folder=options.folder,
+            engine_options=options.engine,
             echo=self._print,
             first_step=first_step,
+            others=self._others,
         )
         session.not_measured["label_counts"] = _NO_LABELS
         return session
 
     def _take_in(self, result: Any) -> None:
+        assert self._session is not None
         loss = _loss_of(result)
         self._hooks.finish(loss)
         if self._steps == 0:
@@ -277,7 +307,7 @@ def _trained(
 def _facts(model: keras.Model | None, trained: Trained) -> dict[str, Any]:
     names = [type(optimizer).__name__ for optimizer in keras_model.optimizers(trained)]
     facts = {"optimizer": ", ".join(names), "loss_scaled": bool(keras_model.loss_scalers(trained))}
-    return facts if model is None else {**keras_model.architecture(model), **facts}
+    return facts if model is None else {**model_facts.architecture(model), **facts}
 
 
 def _loss_of(result: Any) -> Tensor | None:

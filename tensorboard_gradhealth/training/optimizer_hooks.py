@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import keras
 import tensorflow as tf
 from keras.optimizers import Optimizer
 
-from tensorboard_gradhealth.signals._base import OptimizerContext, UpdateContext, squared_norm
+from tensorboard_gradhealth.signals._base import OptimizerContext, UpdateContext
+from tensorboard_gradhealth.signals._norm import inner_product, squared_norm
 from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
@@ -26,8 +27,22 @@ from tensorboard_gradhealth.types import Row
 
 Tensor = Any
 
-Change = tuple[Any, Tensor, Tensor]
-"""A variable, and the squared norms of its change and of its value before."""
+
+class Change(NamedTuple):
+    """What an update did to a variable.
+
+    Attributes:
+      variable: The variable.
+      squared_change: `[]`, of its whole change in the step.
+      squared_weights: `[]`, of its value before.
+      predicted: `[]`, product of its gradient and its change; `None` if the gradient is unknown.
+    """
+
+    variable: Any
+    squared_change: Tensor
+    squared_weights: Tensor
+    predicted: Tensor | None
+
 
 LARGE = 2**16
 """Elements of a variable from which on its copy counts: such variables are updated in turn."""
@@ -49,6 +64,7 @@ class OptimizerHooks:
         self._learning_rates: dict[int, Tensor] = {}
         self._applied: Optimizer | None = None
         self._changes: list[Change] | None = None  # so far, while an optimizer updates weights
+        self._gradients: dict[int, Tensor] = {}  # of this step, as they were before clipping
 
     @property
     def learning_rate(self) -> Tensor | None:
@@ -58,6 +74,7 @@ class OptimizerHooks:
     def begin(self) -> None:
         """Forgets the step before."""
         self._applied = None
+        self._gradients.clear()
         with self._guard.protect("learning_rate"):
             # Read here, not where it is used, which may be inside a branch of the step.
             self._learning_rates = {
@@ -127,11 +144,13 @@ class OptimizerHooks:
         return reduced
 
     def _measure_gradients(self, pairs: Iterable[tuple[Any, Any]], scale: float = 1.0) -> None:
-        pairs = [(gradient, variable) for gradient, variable in pairs if gradient is not None]
+        pairs = [(g, v) for g, v in pairs if g is not None and self._selected(v)]
         if pairs:
             names = [self._row(variable) for _, variable in pairs]
             gradients = [g if scale == 1.0 else keras.ops.divide(g, scale) for g, _ in pairs]
             self._instrument.gradients(names, gradients)
+            keys = [keras_model.variable_key(variable) for _, variable in pairs]
+            self._gradients.update(zip(keys, gradients, strict=True))
 
     def _clip(self, optimizer: Optimizer, original: Any, grads: Sequence[Any]) -> Any:
         limits = (optimizer.clipnorm, optimizer.global_clipnorm, optimizer.clipvalue)
@@ -150,17 +169,17 @@ class OptimizerHooks:
             done, self._changes = self._changes, None
         if done:
             with self._guard.protect("weight changes"):
-                variables, changes, sizes = zip(*done, strict=True)
                 whole = ~keras_model.overwrites_now(optimizer)
-                context = UpdateContext(tf.stack(changes), tf.stack(sizes), variables, whole)
-                self._instrument.updates([self._row(variable) for variable in variables], context)
+                names = [self._row(change.variable) for change in done]
+                self._instrument.updates(names, _context(done, whole))
         return result
 
     def _update_step(
         self, optimizer: Optimizer, original: Any, gradient: Any, variable: Any, learning_rate: Any
     ) -> Any:
         done = self._changes
-        if done is None or not distribution.is_first_part(variable):
+        first = distribution.is_first_part(variable)
+        if done is None or not (first and self._selected(variable)):
             return original(gradient, variable, learning_rate)
         with tf.control_dependencies(_large_change(done, variable)):
             before = tf.convert_to_tensor(variable)
@@ -171,8 +190,18 @@ class OptimizerHooks:
             if constraint is not None:
                 after = constraint(after)
             decay = keras_model.decay(optimizer, variable, learning_rate)
-            done.append((variable, *_whole_change(before, after, decay)))
+            raw = self._gradients.get(keras_model.variable_key(variable))
+            done.append(_whole_change(variable, before, after, decay, raw))
         return result
+
+    def rows(self) -> dict[str, Any]:
+        """Returns the variables that gradients were met of, by row name."""
+        named = [*self._model.trainable_variables, *self._outside]
+        known = [v for v in named if keras_model.variable_key(v) in self._rows]
+        return {self._row(variable): variable for variable in known if self._selected(variable)}
+
+    def _selected(self, variable: Any) -> bool:
+        return self._instrument.selects(self._row(variable))
 
     def _row(self, variable: Any) -> str:
         """Returns the name of a variable's row; the model may have been built only just now."""
@@ -186,7 +215,8 @@ class OptimizerHooks:
                 self._outside.append(variable)
             self._rows = keras_model.variable_rows(self._model, self._outside)
             self._instrument.rows["variable"] = {}  # also what another fit froze or thawed
-            self._instrument.add_rows("variable", self._rows.values())
+            chosen = [row for row in self._rows.values() if self._instrument.selects(row.name)]
+            self._instrument.add_rows("variable", chosen)
         return self._rows[key].name
 
 
@@ -197,20 +227,46 @@ def _large_change(done: Sequence[Change], variable: Any) -> list[Tensor]:
     """
     if variable.shape.num_elements() < LARGE:
         return []
-    large = [change for other, change, _ in done if other.shape.num_elements() >= LARGE]
-    return large[-1:]
+    large = [change for change in done if change.variable.shape.num_elements() >= LARGE]
+    measured = [(one.squared_change, one.predicted) for one in large[-1:]]
+    return [tensor for pair in measured for tensor in pair if tensor is not None]
 
 
-def _whole_change(before: Tensor, after: Tensor, decay: Tensor | None) -> tuple[Tensor, Tensor]:
-    """Returns the squared norms of a variable's change and of its value before the step.
+def _context(done: Sequence[Change], whole: Tensor) -> UpdateContext:
+    predicted = [change.predicted for change in done]
+    known = all(one is not None for one in predicted)
+    return UpdateContext(
+        squared_changes=tf.stack([change.squared_change for change in done]),
+        squared_weights=tf.stack([change.squared_weights for change in done]),
+        variables=[change.variable for change in done],
+        whole=whole,
+        predicted=tf.stack(predicted) if known else None,
+    )
+
+
+def _whole_change(
+    variable: Any, before: Tensor, after: Tensor, decay: Tensor | None, gradient: Tensor | None
+) -> Change:
+    """Measures the change of a variable in a step.
 
     Args:
-      before: The variable before its update, but after its decay.
-      after: The variable at the end of the step.
-      decay: `[]`: the share of itself that the variable had lost to decay; `None` if none.
+      variable: It.
+      before: Its value before its update, but after its decay.
+      after: Its value at the end of the step.
+      decay: `[]`: the share of itself that it had lost to decay; `None` if none.
+      gradient: Of the loss, where it is known.
     """
     if decay is None:
-        return squared_norm(after - before), squared_norm(before)
-    # Never through the value before the decay: rounding it would swamp a small change.
-    rest = 1.0 - decay
-    return squared_norm(after - before - decay / rest * before), squared_norm(before) / rest**2
+        change, size = after - before, squared_norm(before)
+    else:
+        # Never through the value before the decay: rounding it would swamp a small change.
+        rest = 1.0 - decay
+        change, size = after - before - decay / rest * before, squared_norm(before) / rest**2
+    predicted = None if gradient is None else _along(gradient, change)
+    return Change(variable, squared_norm(change), size, predicted)
+
+
+def _along(gradient: Tensor, change: Tensor) -> Tensor:
+    if isinstance(gradient, tf.IndexedSlices):
+        return inner_product(gradient.values, tf.gather(change, gradient.indices))
+    return inner_product(gradient, change)

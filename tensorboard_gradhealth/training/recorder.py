@@ -55,12 +55,19 @@ class StepRecorder:
       report: Called with a sentence about a measurement that cannot be kept.
       grows: Whether the ring may grow all the same, because whatever calls `commit` is traced anew
         when `carried` changes.
+      replica: The one whose steps are recorded.
     """
 
     def __init__(
-        self, capacity: int, report: Callable[[str], None], *, grows: bool = False
+        self,
+        capacity: int,
+        report: Callable[[str], None],
+        *,
+        grows: bool = False,
+        replica: int = 0,
     ) -> None:
         self.capacity = capacity
+        self._replica = replica
         self._grows = grows
         self.slots: dict[tuple[str, tuple[str, ...]], Slot] = {}
         self._report = report
@@ -74,7 +81,7 @@ class StepRecorder:
     @property
     def recording(self) -> bool:
         """Whether a step is being traced or run right now, in the replica that is looked at."""
-        return self.in_any_replica and distribution.is_first()
+        return self.in_any_replica and distribution.replica() == self._replica
 
     @property
     def in_any_replica(self) -> bool:
@@ -151,6 +158,20 @@ class StepRecorder:
             return first, np.empty((0, 0), np.float32)
         positions = np.arange(first, total) % self.capacity
         return first, self._ring.numpy()[positions]
+
+    def latest(self, signal: str) -> dict[str, float]:
+        """Returns what the newest step recorded of a signal, by row name; without what it lacks."""
+        step = int(self._steps.numpy()) - 1
+        if self._ring is None or step < 0:
+            return {}
+        values = self._ring[step % self.capacity].numpy()
+        found = {
+            name: float(value)
+            for slot in self.slots.values()
+            if slot.signal == signal
+            for name, value in zip(slot.rows, values[slot.columns], strict=True)
+        }
+        return {name: value for name, value in found.items() if value != NOT_MEASURED}
 
     def commit(self) -> None:
         """Writes what was put since `begin` as the ring row of this step."""

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import tensorflow as tf
 
 from tensorboard_gradhealth import text
 from tensorboard_gradhealth.rules import Engine
-from tensorboard_gradhealth.signals._base import Signal
+from tensorboard_gradhealth.signals._base import EpochContext, Phase, Signal
 from tensorboard_gradhealth.storage.reader import UnreadableRun
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.training.columns import Columns
@@ -18,10 +19,22 @@ from tensorboard_gradhealth.training.flight_recorder import FlightRecorder
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.past import Past, join, read_past
 from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.replica import Replica, merged_rows, merged_running
 from tensorboard_gradhealth.training.windows import Window, WindowFolder
-from tensorboard_gradhealth.types import Finding, Flight, Record, RuleState, RunInfo
+from tensorboard_gradhealth.types import (
+    NOT_MEASURED,
+    Finding,
+    Flight,
+    Record,
+    Row,
+    RuleState,
+    RunInfo,
+)
 
 Array = npt.NDArray[np.float32]
+
+START_SAMPLE = 2**18
+"""About how many elements of each variable are looked at before the first step."""
 
 RUNNING_GROWTH = 1.25
 """Running statistics are written at steps that grow by this factor: they change ever less."""
@@ -42,6 +55,7 @@ class Session:
       engine_options: Passed to `Engine`.
       echo: Prints one text; called when a finding opens.
       first_step: Number of the first step that the recorder will hold.
+      others: The other replicas of the training.
     """
 
     def __init__(
@@ -55,10 +69,13 @@ class Session:
         engine_options: Mapping[str, Any],
         echo: Callable[[str], None],
         first_step: int = 0,
+        others: Sequence[Replica] = (),
     ) -> None:
         self.facts: dict[str, Any] = {}
         self.not_measured: dict[str, str] = {}
         self._writer = writer
+        self._measured = signals
+        self._others = others
         self._signals = {signal.spec.name: signal.spec for signal in signals}
         self._recorder = recorder
         self._instrument = instrument
@@ -79,6 +96,7 @@ class Session:
         self._layout: tuple[object, ...] = ()
         self._flights = FlightRecorder()
         self._running_before: dict[str, Array] = {}
+        self._noted: dict[str, Mapping[str, npt.ArrayLike]] = {}
 
     @property
     def findings(self) -> list[Finding]:
@@ -97,21 +115,73 @@ class Session:
         first, rows = self._recorder.read()
         if not len(rows):
             return
+        if self._others:
+            slots = self._recorder.slots.values()
+            rows = merged_rows(rows, slots, self._others, self._measured)
         engine = self._engine or self._start(first + self._offset)
         self._follow_layout(first + self._offset)
         self._flights.add(first, rows)
         for window in self._windows(first, rows):
             self._take(window, engine)
 
+    def start(self, variables: Iterable[tuple[Row, Any]]) -> None:
+        """Takes in what variables hold before the first step; it goes into the first record.
+
+        A training that goes on from a checkpoint has had its first step before.
+
+        Args:
+          variables: Keras or TensorFlow variables with their rows.
+        """
+        if self._offset:
+            return
+        chosen = [pair for pair in variables if self._instrument.selects(pair[0].name)]
+        self._instrument.add_rows("variable", [row for row, _ in chosen])
+        for signal in self._measured:
+            if signal.phase == "start":
+                values = {row.name: signal.measure(_elements(each)) for row, each in chosen}
+                self.note(signal.spec.name, values)
+
+    def probe(self, phase: Phase, context: Any) -> None:
+        """Measures what is looked at beside a step; it goes into the next record."""
+        for signal in self._measured:
+            if signal.phase == phase and (values := signal.measure(context)):
+                self.note(signal.spec.name, values)
+
+    def epoch(self, metrics: Mapping[str, float]) -> None:
+        """Takes in what an epoch or an evaluation ended with; it goes into the next record.
+
+        Args:
+          metrics: Numbers by name; those of the validation data begin with `val_`.
+        """
+        self._instrument.add_rows("metric", [Row(name) for name in metrics])
+        self.probe("epoch", EpochContext(metrics))
+
+    def note(self, signal: str, values: Mapping[str, npt.ArrayLike]) -> None:
+        """Hands in what was not measured by the step itself; it goes into the next record.
+
+        Args:
+          signal: Its name; one that nobody asked for is left out.
+          values: By row name, one number or float `[fields]`. Rows without are `NOT_MEASURED`.
+        """
+        if signal in self._signals:
+            self._noted[signal] = {**self._noted.get(signal, {}), **values}
+
     def finish(self) -> None:
         """Ends a training: closes the window under way and leaves the log complete on disk."""
         self.read()
         if self._engine is not None:
-            for window in self._folder.end():
+            self._write_info(self._last_step)  # an epoch's end may have brought the first metrics
+            for window in self._folder.flush() if self._noted else self._folder.end():
                 self._take(window, self._engine)
-            self._write_info(self._last_step)
+            if self._noted:
+                self._add_to_last(self._engine)
             self._write_findings(self._engine, self._last_step)
         self._writer.pause()
+
+    def close(self) -> None:
+        """Ends a training after which there is no other."""
+        self.finish()
+        self._writer.close()
 
     def summary(self) -> str:
         """Returns the closing words: what was found, what was checked and what was not."""
@@ -163,6 +233,13 @@ class Session:
             self._write_findings(engine, record.step)
             self._tell(record.step)
 
+    def _add_to_last(self, engine: Engine) -> None:
+        """Writes what was handed in after the last record was."""
+        record = Record(self._last_step, self._last_step, self._take_noted(), self._written)
+        self._writer.add_signals(record)
+        if engine.feed(record):
+            self._tell(record.step)
+
     def _tell(self, step: int) -> None:
         """Keeps the steps before, and prints each finding that opened or grew beyond `info`."""
         new = [f for f in self.findings if f.severity != "info" and f.id not in self._told]
@@ -182,6 +259,7 @@ class Session:
         if window.last_step >= self._next_running:
             signals.update(self._running())
             self._next_running = int(window.last_step * RUNNING_GROWTH) + 1
+        signals.update(self._take_noted())
         self._written += 1
         self._last_step = window.last_step + self._offset
         known = self._first_nonfinite <= self._last_step
@@ -193,9 +271,22 @@ class Session:
             first_nonfinite_step=self._first_nonfinite if known else -1,
         )
 
+    def _take_noted(self) -> dict[str, Array]:
+        noted, self._noted = self._noted, {}
+        return {name: self._in_rows(name, values) for name, values in noted.items()}
+
+    def _in_rows(self, signal: str, noted: Mapping[str, npt.ArrayLike]) -> Array:
+        """Puts values by row name into float32 `[rows, fields]`."""
+        spec = self._signals[signal]
+        names = ("",) if spec.axis == "run" else tuple(self._instrument.rows.get(spec.axis, ()))
+        values = np.full((len(names), len(spec.fields)), NOT_MEASURED, np.float32)
+        for index, name in enumerate(names):
+            values[index] = noted.get(name, NOT_MEASURED)
+        return values
+
     def _running(self) -> dict[str, Array]:
         """Running statistics, with those of the steps that the log held before."""
-        running = dict(self._instrument.read_running())
+        running = merged_running(self._instrument.read_running(), self._others, self._measured)
         for name, before in self._running_before.items():
             if name in running and running[name].shape == before.shape:
                 running[name] = join(before, running[name], self._signals[name].fields)
@@ -237,3 +328,10 @@ class Session:
         if judged != self._stored:
             self._stored = judged
             self._writer.write_findings(*judged, step)
+
+
+def _elements(variable: Any) -> Array:
+    """Returns elements of a variable at even distances: enough to describe it, never a copy."""
+    flat = tf.reshape(tf.convert_to_tensor(variable), [-1])
+    elements: Array = flat[:: max(1, int(flat.shape[0]) // START_SAMPLE)].numpy()
+    return elements

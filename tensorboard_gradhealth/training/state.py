@@ -7,6 +7,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tensorboard_gradhealth.training import distribution
+
 
 def state_variable(initial: Any, name: str) -> Any:
     """Returns a new `tf.Variable`, also while a `tf.function` is being traced.
@@ -15,9 +17,11 @@ def state_variable(initial: Any, name: str) -> Any:
     would double the time until the first step. A thread of its own has no trace to be seen by.
     """
     made: list[Any] = []
+    device = distribution.device()
 
     def make() -> None:
-        made.append(tf.Variable(initial, trainable=False, name=f"gradhealth_{name}"))
+        with tf.device(device):
+            made.append(tf.Variable(initial, trainable=False, name=f"gradhealth_{name}"))
 
     thread = threading.Thread(target=make)
     thread.start()

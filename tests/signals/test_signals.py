@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import Any
 
 import numpy as np
@@ -11,13 +12,15 @@ import tensorflow as tf
 from tensorboard_gradhealth.signals import PRESETS, all_signals, preset_signals
 from tensorboard_gradhealth.signals._base import (
     ActivationContext,
+    DirectionContext,
     GradientContext,
     OutputContext,
+    PredictionContext,
     RunningContext,
     StepContext,
     UpdateContext,
-    squared_norm,
 )
+from tensorboard_gradhealth.signals._norm import compiled_by_xla, inner_product, squared_norm
 from tensorboard_gradhealth.signals.dead_fraction import silent_units
 from tensorboard_gradhealth.types import NOT_MEASURED
 from tests.signals import reference
@@ -195,12 +198,102 @@ def test_label_counts_add_up() -> None:
     assert measure("label_counts", RunningContext(labels, state)).tolist() == [[11.0], [2.0]]
 
 
+def test_weight_growth_is_relative_to_the_first_size() -> None:
+    first = tf.constant([4.0, 0.0])
+    context = dataclasses.replace(
+        update([np.full((2, 2), 3.0, "f"), np.ones(3, "f")], [np.zeros((2, 2)), np.ones(3, "f")]),
+        first_squared_weights=first,
+    )
+    assert measure("weight_growth", context).tolist() == [3.0, NOT_MEASURED]
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_update_cosine_tells_steady_steps_from_a_zigzag(compiled: bool) -> None:
+    before = tf.constant([[1.0, 2.0], [1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
+    change = tf.constant([[2.0, 4.0], [-0.5, -1.0], [0.0, 3.0], [1.0, 1.0]])
+    cosines = measure("update_cosine", DirectionContext(before, change), compiled)
+    np.testing.assert_allclose(cosines, [1.0, -1.0, 0.0, NOT_MEASURED], atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("loss", "units", "expected"),
+    [
+        ("sparse_categorical_crossentropy", 10, np.log(10)),
+        ("categorical_crossentropy", 3, np.log(3)),
+        ("binary_crossentropy", 4, np.log(2)),
+        ("mse", 1, np.mean([4.0, 0.0, 1.0, 1.0])),
+        ("mean_absolute_error", 1, 1.0),
+    ],
+)
+def test_expected_initial_loss(loss: str, units: int, expected: float) -> None:
+    labels = tf.constant([[2.0], [0.0], [1.0], [-1.0]])
+    context = PredictionContext(loss, labels, tf.zeros([4, units]))
+    assert measure("expected_initial_loss", context) == pytest.approx(expected)
+
+
+def test_other_losses_have_no_expected_value() -> None:
+    context = PredictionContext("my_loss", tf.zeros([4]), tf.zeros([4, 2]))
+    for name in ("expected_initial_loss", "predicted_share"):
+        signal = next(signal for signal in all_signals() if signal.spec.name == name)
+        assert signal.measure(context) is None
+
+
+def test_predicted_share_of_classes() -> None:
+    outputs = tf.one_hot([[2, 2], [0, 2]], 3)
+    context = PredictionContext("sparse_categorical_crossentropy", tf.zeros([2, 2]), outputs)
+    np.testing.assert_allclose(measure("predicted_share", context), [0.25, 0.0, 0.75])
+
+
+@pytest.mark.parametrize(("from_logits", "positive"), [(False, 0.25), (True, 0.75)])
+def test_predicted_share_of_one_unit_knows_its_threshold(
+    from_logits: bool, positive: float
+) -> None:
+    outputs = tf.constant([[0.9], [0.2], [0.3], [-1.0]])
+    context = PredictionContext("binary_crossentropy", tf.zeros([4, 1]), outputs, from_logits)
+    np.testing.assert_allclose(measure("predicted_share", context), [1 - positive, positive])
+
+
+def test_too_many_classes_have_no_shares() -> None:
+    context = PredictionContext("categorical_crossentropy", tf.zeros([4]), tf.zeros([4, 101]))
+    signal = next(s for s in all_signals() if s.spec.name == "predicted_share")
+    assert signal.measure(context) is None
+
+
+@pytest.mark.parametrize("size", [5, 4096, 8192, 8192 + 4096 + 7])
+@pytest.mark.parametrize("compiled", [False, True])
+def test_sums_of_squares_and_products(size: int, compiled: bool) -> None:
+    a, b = RANDOM.normal(size=size).astype("f"), RANDOM.normal(size=size).astype("f")
+
+    def sums() -> Any:
+        with compiled_by_xla(compiled):
+            return squared_norm(tf.constant(a)), inner_product(tf.constant(a), tf.constant(b))
+
+    square, product = tf.function(sums, jit_compile=compiled)()
+    a, b = a.astype(np.float64), b.astype(np.float64)
+    np.testing.assert_allclose(square, a @ a, rtol=1e-5)
+    np.testing.assert_allclose(product, a @ b, rtol=1e-5, atol=1e-3)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_sums_carry_what_is_not_finite(compiled: bool) -> None:
+    values = np.ones(3 * 4096, "f")
+    values[7], values[4096 + 9] = -INF, -INF
+
+    def product() -> Any:
+        with compiled_by_xla(compiled):
+            return inner_product(tf.constant(values), tf.ones([values.size]))
+
+    assert tf.function(product, jit_compile=compiled)() == -INF
+    values[7] = NAN
+    assert np.isnan(tf.function(product, jit_compile=compiled)())
+
+
 def test_every_signal_describes_itself() -> None:
     for signal in all_signals():
         assert signal.spec.title and signal.spec.description, signal.spec.name
-        assert signal.cost in PRESETS["standard"]
+        assert signal.cost in PRESETS["full"]
 
 
 def test_unknown_preset_is_refused_by_name() -> None:
-    with pytest.raises(ValueError, match=r"'quick'.*'light', 'standard'"):
+    with pytest.raises(ValueError, match=r"'quick'.*'light', 'standard', 'full'"):
         preset_signals("quick")

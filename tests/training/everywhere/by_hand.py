@@ -37,6 +37,22 @@ class Step:
         sizes = np.array([np.linalg.norm(b) for b in self.before])
         return np.array(changes) / np.where(sizes == 0.0, np.nan, sizes)
 
+    @property
+    def changes(self) -> list[Array]:
+        return [after - before for after, before in zip(self.after, self.before, strict=True)]
+
+    @property
+    def predicted(self) -> Array:
+        """By how much the change of each variable would change the loss if it were straight."""
+        pairs = zip(self.gradients, self.changes, strict=True)
+        return np.array([np.sum(gradient * change) for gradient, change in pairs])
+
+
+def cosine(one: Array, other: Array) -> float:
+    """Returns the cosine of the angle between two changes; NaN where one of them is none."""
+    sizes = np.linalg.norm(one) * np.linalg.norm(other)
+    return float(np.sum(one * other) / sizes) if sizes else np.nan
+
 
 def train(model: keras.Model, data: Any) -> list[Step]:
     """Trains a compiled model for one epoch in batches of `BATCH`, in order."""

@@ -1,12 +1,14 @@
 """Trains in a loop of its own with a strategy, and prints as JSON what was recorded.
 
 A program of its own, because a strategy must be made before TensorFlow first uses its devices. Its
-argument is `one`, `mirrored` (two logical CPUs) or `workers` (of which TF_CONFIG tells).
+arguments are `one`, `mirrored` (two logical CPUs) or `workers` (of which TF_CONFIG tells), and the
+log directory, which all workers are given; without one, nothing is observed.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import sys
 from collections.abc import Callable
 from typing import Any
@@ -14,47 +16,48 @@ from typing import Any
 import keras
 import tensorflow as tf
 
-from tensorboard_gradhealth.signals import preset_signals
-from tensorboard_gradhealth.signals._base import StepContext
+import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.training import distribution
-from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
-from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.recorder import StepRecorder
+from tests.logs import read_run
 from tests.training import models
 from tests.training.everywhere.cases import BATCH, SAMPLES
 
 
-def main(kind: str) -> None:
-    """Trains, and prints signals as `[steps][rows]` by name and how many records were made."""
+def main(kind: str, log_dir: str = "") -> None:
+    """Trains, and prints signals as `[steps][rows]` by name, and the final weights."""
     strategy = STRATEGIES[kind]()
     keras.utils.set_random_seed(1)
     with strategy.scope():
         model = models.nested()
-        model.compile(keras.optimizers.AdamW(1e-2))
-        model.optimizer.build(model.trainable_variables)
-    guard = Guard()
-    recorder = StepRecorder(64, lambda reason: guard.report("the step", reason))
-    hooks = OptimizerHooks(model, Instrument(preset_signals("standard"), recorder), recorder, guard)
-    hooks.install(Patches())
-    step = training_step(strategy, model, hooks, recorder)
-    for batch in strategy.experimental_distribute_dataset(dataset()):
-        step(batch)
-    _, rows = recorder.read()
-    signals: dict[str, Any] = {}
-    for (signal, _), slot in recorder.slots.items():
-        signals[signal] = rows[:, slot.columns].tolist()
-    weights = [weight.tobytes().hex() for weight in model.get_weights()]
-    result = {"signals": signals, "reports": guard.reports, "weights": weights}
-    result["chief"] = strategy.extended.should_save_summary
+        optimizer = keras.optimizers.AdamW(1e-2)
+        optimizer.build(model.trainable_variables)
+    step = training_step(strategy, model, optimizer)
+    batches = strategy.experimental_distribute_dataset(dataset())
+    result: dict[str, Any] = {}
+    if log_dir:
+        watched: dict[str, Any] = {"model": model, "optimizer": optimizer, "verbose": 0}
+        with gradhealth.HealthMonitor(log_dir, **watched) as monitor:
+            for batch in batches:
+                monitor.step(step, batch)
+        result = recorded(log_dir) if strategy.extended.should_save_summary else {}
+    else:
+        for batch in batches:
+            step(batch)
+    result["weights"] = [weight.tobytes().hex() for weight in model.get_weights()]
     result["unseen by fit"] = distribution.unseen(strategy)
     json.dump(result, sys.stdout)
 
 
-def training_step(
-    strategy: Any, model: keras.Model, hooks: OptimizerHooks, recorder: StepRecorder
-) -> Callable[[Any], None]:
+def recorded(log_dir: str) -> dict[str, Any]:
+    """Returns what the log holds."""
+    run = read_run(log_dir)
+    names = run.records()[0].signals
+    signals = {name: run.series(name).values[:, :, 0].tolist() for name in names}
+    logs = [name for name in os.listdir(log_dir) if "tfevents" in name]
+    return {"signals": signals, "reports": dict(run.info().not_measured), "logs": len(logs)}
+
+
+def training_step(strategy: Any, model: keras.Model, optimizer: Any) -> Callable[[Any], Any]:
     """Returns a step over one global batch."""
 
     def replica_step(x: Any, y: Any) -> Any:
@@ -62,17 +65,12 @@ def training_step(
             losses = keras.losses.sparse_categorical_crossentropy(y, model(x, training=True))
             loss = tf.nn.compute_average_loss(losses, global_batch_size=BATCH)
         gradients = tape.gradient(loss, model.trainable_variables)
-        model.optimizer.apply(gradients, model.trainable_variables)
+        optimizer.apply(gradients, model.trainable_variables)
         return loss
 
     @tf.function
-    def step(batch: Any) -> None:
-        recorder.begin()
-        hooks.begin()
-        loss = strategy.reduce("sum", strategy.run(replica_step, args=batch), axis=None)
-        hooks._instrument.step(StepContext(loss, hooks.learning_rate))
-        recorder.commit()
-        recorder.end()
+    def step(batch: Any) -> Any:
+        return strategy.reduce("sum", strategy.run(replica_step, args=batch), axis=None)
 
     return step
 
@@ -102,4 +100,4 @@ STRATEGIES: dict[str, Callable[[], Any]] = {
 
 if __name__ == "__main__":
     tf.config.experimental.enable_op_determinism()
-    main(sys.argv[1])
+    main(*sys.argv[1:])

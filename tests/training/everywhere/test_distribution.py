@@ -7,13 +7,19 @@ import os
 import socket
 import subprocess
 import sys
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
 import tensorflow as tf
 
+from tensorboard_gradhealth.signals import named_signals
 from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training.recorder import Slot
+from tensorboard_gradhealth.training.replica import merged_rows
+from tensorboard_gradhealth.types import NOT_MEASURED
 
 pytestmark = pytest.mark.slow
 
@@ -49,8 +55,8 @@ def fits() -> dict[str, Run]:
 
 
 @pytest.fixture(scope="module")
-def one_device_loop() -> Run:
-    loop: Run = result(start("custom_loop", "one"))
+def one_device_loop(tmp_path_factory: pytest.TempPathFactory) -> Run:
+    loop: Run = result(start("custom_loop", "one", str(tmp_path_factory.mktemp("one"))))
     return loop
 
 
@@ -70,9 +76,20 @@ def test_the_observer_does_not_change_the_weights_of_any_replica(fits: dict[str,
     assert fits["two"]["weights"] == fits["two unobserved"]["weights"]
 
 
-def test_what_only_the_first_replica_shows_is_said(fits: dict[str, Run]) -> None:
-    [(what, reason)] = fits["two"]["not_measured"].items()
-    assert "activations" in what and "first of 2 replicas" in reason
+def test_activations_inputs_and_labels_are_of_all_replicas(fits: dict[str, Run]) -> None:
+    one, two = fits["one"], fits["two"]
+    assert two["not_measured"] == {"step_overshoot": "the batch is spread over replicas"}
+    assert_parts_merged(one, two)
+    assert two["label_counts"] == one["label_counts"]
+    np.testing.assert_allclose(two["predicted_share"], one["predicted_share"], atol=1e-6)
+
+
+def assert_parts_merged(one: Run, two: Run) -> None:
+    """Batches of 16 are looked at in full, on one device and in two halves."""
+    np.testing.assert_allclose(two["input_features"], one["input_features"], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(two["zero_fraction"], one["zero_fraction"], atol=1e-6)
+    for signal in ("activation_gain", "activation_slope"):  # roots of means, not means
+        np.testing.assert_allclose(two[signal], one[signal], rtol=0.1, err_msg=signal)
 
 
 def test_gradients_that_are_clipped_before_they_are_added_up_are_not_measured(
@@ -89,29 +106,40 @@ def test_a_scaled_loss_on_two_replicas_is_recorded_as_on_one_device(fits: dict[s
     assert fits["two scaling"]["skipped_steps"] == fits["one scaling"]["skipped_steps"]
 
 
-def test_a_loop_over_two_replicas_is_recorded_as_on_one_device(one_device_loop: Run) -> None:
-    loop = result(start("custom_loop", "mirrored"))
+def test_a_loop_over_two_replicas_is_recorded_as_on_one_device(
+    one_device_loop: Run, tmp_path: Path
+) -> None:
+    loop, unobserved = (
+        result(start("custom_loop", "mirrored", *log_dir)) for log_dir in ([str(tmp_path)], [])
+    )
     assert_same(one_device_loop["signals"], loop["signals"])
-    assert loop["reports"] == {}
+    assert_parts_merged(one_device_loop["signals"], loop["signals"])
+    assert loop["reports"].keys() == one_device_loop["reports"].keys()
+    assert loop["weights"] == unobserved["weights"]
 
 
-def test_of_two_workers_only_the_chief_records_gradients(one_device_loop: Run) -> None:
-    workers = [f"127.0.0.1:{free_port()}" for _ in range(2)]
-    configurations = [
-        {"cluster": {"worker": workers}, "task": {"type": "worker", "index": i}} for i in range(2)
-    ]
-    processes = [
-        start("custom_loop", "workers", environment={"TF_CONFIG": json.dumps(configuration)})
-        for configuration in configurations
-    ]
-    chief, other = (result(process) for process in processes)
+def test_of_two_workers_only_the_chief_writes(one_device_loop: Run, tmp_path: Path) -> None:
+    chief, other = workers(str(tmp_path))
     assert_same(one_device_loop["signals"], chief["signals"])
-    assert chief["chief"] and not other["chief"]
-    assert not {"gradient_norm", "update_ratio"} & other["signals"].keys()
-    assert chief["reports"] == other["reports"] == {}
-    assert chief["weights"] == other["weights"]
+    assert chief["logs"] == 1
+    assert "signals" not in other
+    assert chief["weights"] == other["weights"] == workers()[0]["weights"]
     [reason] = chief["unseen by fit"].values()
     assert "keras-team/keras#20585" in reason
+
+
+def workers(*log_dir: str) -> list[Run]:
+    """Trains with two processes, which are given the same log directory."""
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    tasks = [
+        {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        for index in range(2)
+    ]
+    processes = [
+        start("custom_loop", "workers", *log_dir, environment={"TF_CONFIG": json.dumps(task)})
+        for task in tasks
+    ]
+    return [result(process) for process in processes]
 
 
 def free_port() -> int:
@@ -130,3 +158,18 @@ def test_other_strategies_are_said_not_to_be_supported() -> None:
 
 def test_one_device_leaves_nothing_unseen() -> None:
     assert distribution.unseen(tf.distribute.get_strategy()) == {}
+
+
+def test_parts_are_merged_as_each_signal_asks_for() -> None:
+    names = ("activation_gain", "activation_nonfinite", "dead_fraction")
+    signals = named_signals(names)
+    slots = [Slot(name, ("a", "b"), 2 * i) for i, name in enumerate(names)]
+    rows = np.array([[0.2, NOT_MEASURED, 1, 2, 0.5, 0.25]], np.float32)
+    theirs = np.array([[0.4, 0.7, 3, NOT_MEASURED, 0.25, 0.75]], np.float32)
+
+    ring = SimpleNamespace(
+        slots={(slot.signal, slot.rows): slot for slot in slots}, read=lambda: (0, theirs)
+    )
+    others: Any = [SimpleNamespace(recorder=ring)]
+    merged = merged_rows(rows, slots, others, signals)
+    np.testing.assert_allclose(merged, [[0.3, 0.7, 4, 2, 0.25, 0.25]], rtol=1e-6)

@@ -12,10 +12,12 @@ import pytest
 
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
+from tensorboard_gradhealth.training.direction_hooks import SAMPLE
 from tensorboard_gradhealth.training.guard import MonitorWarning
 from tensorboard_gradhealth.types import NOT_MEASURED, Finding
 from tests.training.everywhere import by_hand
 from tests.training.everywhere.cases import BATCH, CASES, GAN, Case
+from tests.training.unmeasured import unmeasured
 
 pytestmark = pytest.mark.slow
 
@@ -26,7 +28,7 @@ class Observed:
     def __init__(self, case: Case, log_dir: Path, eager: bool = False) -> None:
         self.model = case.make()
         self.model.run_eagerly = eager
-        self.callback = gradhealth.HealthCallback(log_dir, verbose=0)
+        self.callback = gradhealth.HealthCallback(log_dir, preset="full", verbose=0)
         x, y = case.data()
         options: dict[str, Any] = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
         self.model.fit(x, y, callbacks=[self.callback], **options)
@@ -73,8 +75,27 @@ def test_every_step_is_recorded_as_it_was(name: str, tmp_path: Path) -> None:
     if name not in NOT_EVERY_STEP:
         ratios = np.array([step.ratios for step in steps])
         assert_ratios(run.values("update_ratio"), ratios, max(rtol, 3e-3))
-        assert not run.info.not_measured
+        assert_changes(run, steps, rtol)
+        assert not unmeasured(run.info.not_measured)
     assert not run.serious()
+
+
+def assert_changes(run: Observed, steps: list[by_hand.Step], rtol: float) -> None:
+    """What the changes of the weights say beside their size."""
+    predicted = np.array([step.predicted for step in steps])
+    tolerance = max(rtol, 3e-3) * np.abs(predicted).max()
+    np.testing.assert_allclose(run.values("predicted_change"), predicted, atol=tolerance)
+    sizes = np.array([[np.linalg.norm(before) for before in step.before] for step in steps])
+    growth = sizes / np.where(sizes[0] == 0.0, np.nan, sizes[0])
+    assert_ratios(run.values("weight_growth"), growth, 1e-3)
+    cosines = run.values("update_cosine")
+    assert (cosines[:2] == NOT_MEASURED).all()  # two changes lie between three steps
+    for last, step, measured in zip(steps[1:-1], steps[2:], cosines[2:], strict=True):
+        pairs = zip(last.changes, step.changes, measured, strict=True)
+        for before, change, cosine in pairs:
+            expected = by_hand.cosine(before, change)
+            error = 0.02 if change.size <= SAMPLE else 0.3  # 1/16 is the standard error
+            assert cosine == pytest.approx(expected, abs=error)
 
 
 @pytest.mark.parametrize("eager", [False, True])
@@ -88,7 +109,7 @@ def test_accumulated_gradients_change_weights_only_now_and_then(
     expected = np.array([step.ratios for step in steps])
     assert_ratios(ratios[[2, 5]], expected[[2, 5]], 3e-3)
     assert (run.values("gradient_norm") >= 0).all()
-    assert not run.info.not_measured
+    assert not unmeasured(run.info.not_measured)
 
 
 def test_overwriting_weights_by_their_average_is_no_update(tmp_path: Path) -> None:
@@ -122,7 +143,7 @@ def test_a_step_that_loss_scaling_skips_has_no_gradients_and_is_no_illness(
     np.testing.assert_allclose(rates, [step.learning_rate for step in steps], rtol=1e-6)
     assert (run.values("gradient_nonfinite") <= 0).all()
     assert not run.callback.findings
-    assert not run.info.not_measured
+    assert not unmeasured(run.info.not_measured)
     assert run.records[0].first_nonfinite_step == -1
 
 
@@ -171,4 +192,4 @@ def test_two_optimizers_are_both_recorded(eager: bool, tmp_path: Path) -> None:
     losses = [first.loss for first, _ in steps]
     np.testing.assert_allclose(run.values("loss")[:, 0], losses, rtol=1e-3)
     np.testing.assert_allclose(run.values("learning_rate"), 1e-2, rtol=1e-6)  # the last applied
-    assert not run.info.not_measured
+    assert not unmeasured(run.info.not_measured)

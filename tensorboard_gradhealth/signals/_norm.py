@@ -1,0 +1,58 @@
+"""Sums of squares and products, which nearly every signal of a variable comes down to."""
+
+from __future__ import annotations
+
+import contextlib
+import contextvars
+from collections.abc import Iterator
+from typing import Any
+
+from tensorboard_gradhealth.lazy import tf
+
+Tensor = Any
+
+LANES = 4096
+"""Running sums side by side, where XLA compiles. One alone waits for each addition to end: XLA
+keeps the order of additions, so it cannot use vector instructions, and takes four times as long."""
+
+_xla: contextvars.ContextVar[bool] = contextvars.ContextVar("xla", default=False)
+
+
+@contextlib.contextmanager
+def compiled_by_xla(compiled: bool) -> Iterator[None]:
+    """Says whether what is traced inside will be compiled by XLA."""
+    token = _xla.set(compiled)
+    try:
+        yield
+    finally:
+        _xla.reset(token)
+
+
+def squared_norm(value: Tensor) -> Tensor:
+    """Returns the sum of squares as a float32 scalar."""
+    # 16-bit floats are widened because their squares overflow above 256.
+    value = tf.cast(value, tf.float32)
+    if _in_lanes(value):
+        return _sum_in_lanes(value**2)
+    return 2.0 * tf.nn.l2_loss(value)  # one fused kernel
+
+
+def inner_product(one: Tensor, other: Tensor) -> Tensor:
+    """Returns the sum of products of two tensors of equal shape as a float32 scalar."""
+    one, other = tf.cast(one, tf.float32), tf.cast(other, tf.float32)
+    if _in_lanes(one):
+        return _sum_in_lanes(one * other)
+    return tf.reduce_sum(one * other)
+
+
+def _in_lanes(value: Tensor) -> bool:
+    return _xla.get() and (value.shape.num_elements() or 0) >= 2 * LANES
+
+
+def _sum_in_lanes(value: Tensor) -> Tensor:
+    size = value.shape.num_elements()
+    flat, even = tf.reshape(value, [-1]), size // LANES * LANES
+    sums = tf.reduce_sum(tf.reshape(flat[:even], [-1, LANES]), axis=0)
+    # Replacing NaN by NaN changes nothing, and keeps XLA from making one sum of the two.
+    whole = tf.reduce_sum(tf.where(tf.math.is_nan(sums), float("nan"), sums))
+    return whole if even == size else whole + tf.reduce_sum(flat[even:])

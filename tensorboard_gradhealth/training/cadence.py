@@ -1,0 +1,75 @@
+"""When to look beside a step: at fixed steps, or as often as a share of the time allows."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+FIRST_STEPS = (10, 20, 30, 40, 50)
+"""A learning rate that is too high shows early; but step 0 has enough to trace already."""
+EVERY = 50
+"""Steps from one look to the next after those."""
+
+
+class Cadence(Protocol):
+    """Says which steps to look at."""
+
+    def due(self, step: int) -> bool:
+        """Whether to look at the `step`-th step."""
+
+    def looked(self, step: int, seconds: float) -> None:
+        """Says that the step was looked at, and how long that took."""
+
+    def trained(self, seconds: float) -> None:
+        """Says for how long steps were taken."""
+
+
+class StepCadence:
+    """Due at each of `FIRST_STEPS`, then at one step in `EVERY`.
+
+    Args:
+      step: The step that training goes on with.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._next = _after(step - 1)
+
+    def due(self, step: int) -> bool:
+        return step >= self._next
+
+    def looked(self, step: int, seconds: float) -> None:
+        self._next = _after(step)
+
+    def trained(self, seconds: float) -> None:
+        pass
+
+
+class ShareCadence:
+    """Due as often as it takes no more than a share of the time that training takes.
+
+    The first look, which has to trace and compile, counts as set-up: the next one comes when as
+    much time has passed in training, and from there on the share is kept.
+
+    Args:
+      share: Time of the looks / time of the steps between them, above 0.
+      first_step: Step of the first look.
+    """
+
+    def __init__(self, share: float, first_step: int) -> None:
+        self._share = share
+        self._next = first_step
+        self._looks = 0
+        self._wait = 0.0
+
+    def due(self, step: int) -> bool:
+        return step >= self._next and self._wait <= 0.0
+
+    def looked(self, step: int, seconds: float) -> None:
+        self._wait = seconds if self._looks == 0 else seconds / self._share
+        self._looks += 1
+
+    def trained(self, seconds: float) -> None:
+        self._wait -= seconds
+
+
+def _after(step: int) -> int:
+    return next((first for first in FIRST_STEPS if first > step), step + EVERY)

@@ -1,0 +1,61 @@
+"""Tries a step out on its own batch: the loss of the batch before the step and after it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import keras
+import tensorflow as tf
+
+from tensorboard_gradhealth.curvature.keras_loss import keras_loss
+from tensorboard_gradhealth.signals._base import TrialContext
+from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.session import Session
+
+Tensor = Any
+
+
+class StepTrial:
+    """Compares by how much a step changed the loss with what its gradient promised.
+
+    Both losses are computed with the dropout masks of the step itself.
+
+    Raises:
+      NotMeasurable: The model's loss is not known.
+    """
+
+    def __init__(self, model: keras.Model, session: Session, recorder: StepRecorder) -> None:
+        self._model = model
+        self._session = session
+        self._recorder = recorder
+        self._seeds = keras_model.seeds(model)
+        self._loss_fn = keras_loss(model, self._seeds)
+        # XLA draws other random numbers from the same seed than TensorFlow does.
+        compiled = bool(self._seeds and model.jit_compile)
+        self._traced = tf.function(
+            self._loss, autograph=False, reduce_retracing=True, jit_compile=compiled
+        )
+        self._batch: Any = None
+        self._drawn: list[Tensor] = []
+        self._before = 0.0
+
+    def before(self, batch: Any) -> None:
+        """Looks at the batch of a step that is about to be taken."""
+        self._batch = keras.utils.unpack_x_y_sample_weight(batch)
+        self._drawn = [tf.constant(seed.numpy()) for seed in self._seeds]
+        self._before = float(self._traced(self._drawn, *self._batch))
+
+    def after(self) -> None:
+        """Looks at it again."""
+        after = float(self._traced(self._drawn, *self._batch))
+        self._batch = None
+        predicted = self._recorder.latest("predicted_change")
+        if predicted:
+            context = TrialContext(self._before, after, sum(predicted.values()))
+            self._session.probe("trial", context)
+
+    def _loss(self, seeds: Sequence[Tensor], *batch: Any) -> Tensor:
+        weights = [tf.convert_to_tensor(each) for each in self._model.trainable_variables]
+        return tf.cast(self._loss_fn([*weights, *seeds], *batch), tf.float32)
