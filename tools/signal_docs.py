@@ -58,10 +58,20 @@ def _band(healthy: tuple[float | None, float | None] | None) -> str:
     return f"from {low:g}" if high is None else f"{low:g} to {high:g}"
 
 
+_BESIDE_STEPS = {
+    "start": "once, before the first step",
+    "feature": "10 steps, then 1 in 100",
+    "class": "10 steps, then 1 in 100",
+    "epoch": "at the end of an epoch",
+    "trial": "1 step in 50",
+    "halves": "1 step in 50",
+    "curvature": "for 5 % of the time",
+}
+
+
 def _cadence(signal: Signal) -> str:
-    if signal.phase in ("feature", "class"):
-        return "10 steps, then 1 in 100"
-    return "every step" if signal.cadence == "step" else "1 step in 10"
+    usual = "every step" if signal.cadence == "step" else "1 step in 10"
+    return _BESIDE_STEPS.get(signal.phase, usual)
 
 
 def main(arguments: list[str]) -> int:
