@@ -1,4 +1,10 @@
-"""Gets hold of the batch of a training step, without a trace of it in the step itself."""
+"""Gets hold of the batch of a training step, without a trace of it in the step itself.
+
+Keras hands an iterator to `model.train_function`. For one call a function of ours stands there: it
+takes the batch out, shows it, and hands on an iterator of the same kind that holds it. So Keras
+runs the very function that it has traced: the same step in another function, or called by itself,
+may round differently.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +13,46 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 
-def tap(model: keras.Model, before: Callable[[Any], None], after: Callable[[], None]) -> None:
-    """Lets `before` see the batch of the next training step, and `after` know when it was taken.
+class BatchTap:
+    """Shows batches of the training steps of `model`."""
 
-    Keras hands an iterator to `model.train_function`, which also takes a plain Python one: so the
-    batch is taken out, shown, and handed on. Of several steps per execution, it is the first one.
+    def __init__(self, model: keras.Model) -> None:
+        self._model = model
+        self._held: list[Any] = []
+        self._dataset: Any = None
 
-    Args:
-      model: Its train function is replaced for one call.
-      before: Called with the batch, as the iterator gives it.
-      after: Called when the step on it was taken.
-    """
-    function = model.train_function
+    def catch(self, before: Callable[[Any], None], after: Callable[[], None]) -> None:
+        """Lets `before` see the batch of the next step, and `after` know when it was taken.
 
-    def tapped(iterator: Iterator[Any]) -> Any:
-        model.train_function = function
-        batch = next(iterator)  # at the end of the data this stops as the function itself would
-        before(batch)
-        logs = function(iter([batch]))
-        after()
-        rest = list(itertools.islice(iterator, int(model.steps_per_execution) - 1))
-        return function(iter(rest)) if rest else logs
+        Args:
+          before: Called with the batch, as the iterator gives it; of several steps in one
+            execution with that of the first.
+          after: Called when the step on it was taken, before the others.
+        """
+        function = self._model.train_function
 
-    model.train_function = tapped
+        def tapped(iterator: Iterator[Any]) -> Any:
+            self._model.train_function = function
+            batch = next(iterator)  # at the end of the data this stops as the function itself would
+            before(batch)
+            logs = function(self._again([batch], iterator))
+            after()
+            rest = list(itertools.islice(iterator, int(self._model.steps_per_execution) - 1))
+            return function(self._again(rest, iterator)) if rest else logs
+
+        self._model.train_function = tapped
+
+    def _again(self, batches: list[Any], iterator: Any) -> Iterator[Any]:
+        """Returns an iterator over `batches` of the same type as the one that they are from."""
+        if not isinstance(iterator, tf.data.Iterator):
+            return iter(batches)
+        if self._dataset is None or self._dataset.element_spec != iterator.element_spec:
+            self._dataset = tf.data.Dataset.from_generator(
+                lambda: iter(self._held), output_signature=iterator.element_spec
+            )
+        self._held = batches
+        again: Iterator[Any] = iter(self._dataset)
+        return again

@@ -16,7 +16,7 @@ import keras
 from tensorboard_gradhealth.curvature import NotMeasurable
 from tensorboard_gradhealth.signals._base import Phase
 from tensorboard_gradhealth.training.arguments import Probing
-from tensorboard_gradhealth.training.batch_tap import tap
+from tensorboard_gradhealth.training.batch_tap import BatchTap
 from tensorboard_gradhealth.training.cadence import Cadence, ShareCadence, StepCadence
 from tensorboard_gradhealth.training.curvature_look import CurvatureLook
 from tensorboard_gradhealth.training.gradient_halves import GradientHalves
@@ -64,6 +64,7 @@ class KerasProbes:
         step: int,
     ) -> None:
         self._model = model
+        self._tap = BatchTap(model)
         self._instrument = instrument
         self._guard = guard
         self._planned: dict[str, Cadence] = {}
@@ -103,7 +104,7 @@ class KerasProbes:
         self._now = [name for name, cadence in self._planned.items() if cadence.due(step)]
         for name in self._planned.keys() - self._looks.keys():
             self._make(name)
-        tap(self._model, self._before, self._after)
+        self._tap.catch(self._before, self._after)
 
     def trained(self, seconds: float) -> None:
         """Says how long steps took, looks included."""

@@ -30,6 +30,7 @@ _SHAPE_ONLY = (
     keras.layers.ZeroPadding1D,
     keras.layers.ZeroPadding2D,
 )
+_FUNCTION_ONLY = (keras.layers.Activation, keras.layers.Softmax, keras.layers.ReLU)
 _ALIASES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -76,8 +77,8 @@ def outputs(model: keras.Model) -> list[dict[str, Any]]:
     """Returns how each output of a compiled model ends, and the loss that it is given to.
 
     Each has `layer`, that it comes out of; `units`, the length of its last axis, 0 if unknown;
-    `activation`, "" if unknown; `loss`, "" if it has none; `from_logits` and `label_smoothing`
-    of the loss.
+    `activation`, "" if unknown; `before`, the function that this one is applied to directly, ""
+    if that is none; `loss`, "" if it has none; `from_logits` and `label_smoothing` of the loss.
     """
     heads = _graph_heads(model) if getattr(model, "outputs", None) else _last_layer(model)
     losses = _losses(getattr(model, "loss", None), list(heads))
@@ -121,20 +122,30 @@ def _graph_heads(model: keras.Model) -> dict[str, dict[str, Any]]:
     layers = [tensor._keras_history.operation.name for tensor in tensors]
     keys = sorted(structure) if named else unique(layers)
     return {
-        key: {"layer": layer, "units": tensor.shape[-1] or 0, "activation": _end_of_graph(tensor)}
+        key: {"layer": layer, "units": tensor.shape[-1] or 0, **_functions(tensor)}
         for key, layer, tensor in zip(keys, layers, tensors, strict=True)
     }
 
 
-def _end_of_graph(tensor: Any) -> str:
-    """Name of the function that a symbolic tensor comes out of, "" where it is not known."""
-    layer = tensor._keras_history.operation
-    while isinstance(layer, _SHAPE_ONLY) and not isinstance(layer, keras.layers.InputLayer):
-        tensor = keras.tree.flatten(layer.input)[0]
-        layer = tensor._keras_history.operation
+def _functions(tensor: Any) -> dict[str, str]:
+    """Names of the function that a symbolic tensor comes out of and of the one before it."""
+    layer = _maker(tensor)
+    before = _activation(_maker(_input(layer))) if isinstance(layer, _FUNCTION_ONLY) else ""
+    return {"activation": _activation(layer), "before": "" if before == "linear" else before}
+
+
+def _maker(tensor: Any) -> Any:
+    """The layer that a symbolic tensor comes out of, passing over those that change its shape."""
+    history = tensor._keras_history
+    layer = history.operation
     if isinstance(layer, keras.Model) and getattr(layer, "outputs", None):
-        return _end_of_graph(keras.tree.flatten(layer.outputs)[tensor._keras_history.tensor_index])
-    return _activation(layer)
+        return _maker(keras.tree.flatten(layer.outputs)[history.tensor_index])
+    passes = isinstance(layer, _SHAPE_ONLY) and not isinstance(layer, keras.layers.InputLayer)
+    return _maker(_input(layer)) if passes else layer
+
+
+def _input(layer: Any) -> Any:
+    return keras.tree.flatten(layer.input)[0]
 
 
 def _last_layer(model: keras.Model) -> dict[str, dict[str, Any]]:
@@ -146,7 +157,8 @@ def _last_layer(model: keras.Model) -> dict[str, dict[str, Any]]:
     # A linear layer may still have a softmax behind it, written out in `call`.
     activation = "" if _activation(last) == "linear" else _activation(last)
     units = int(getattr(last, "units", None) or getattr(last, "filters", None) or 0)
-    return {last.name: {"layer": last.name, "units": units, "activation": activation}}
+    head = {"layer": last.name, "units": units, "activation": activation, "before": ""}
+    return {last.name: head}
 
 
 def _activation(layer: Any) -> str:

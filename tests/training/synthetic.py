@@ -20,6 +20,10 @@ from tensorboard_gradhealth.types import Axis, Row
 Array = npt.NDArray[np.float32]
 
 
+IN_THE_STEP = ("step", "gradient", "update", "output", "activation", "optimizer")
+"""Phases whose signals are in the ring."""
+
+
 @dataclasses.dataclass
 class Ring:
     """Stands in for `StepRecorder`: holds the steps that are put into it until they are read."""
@@ -77,8 +81,9 @@ class Training:
         }
         slots: dict[Any, Slot] = {}
         start = 0
-        for spec in (signal.spec for signal in signals):
-            if spec.axis in rows:
+        for signal in signals:
+            spec = signal.spec
+            if spec.axis in rows and signal.phase in IN_THE_STEP:
                 slot = Slot(spec.name, tuple(row.name for row in rows[spec.axis]), start)
                 slots[spec.name] = slot
                 start += len(slot.rows)

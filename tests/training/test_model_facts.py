@@ -36,6 +36,7 @@ def test_facts_are_json_and_name_what_rules_read() -> None:
             "layer": "out",
             "units": 1,
             "activation": "sigmoid",
+            "before": "",
             "loss": "binary_crossentropy",
             "from_logits": False,
             "label_smoothing": 0.0,
@@ -86,6 +87,21 @@ def test_the_function_at_the_end_is_found_or_unknown(
     ends: list[layers.Layer], activation: str
 ) -> None:
     assert _head(_sequence(*ends), "mse")["activation"] == activation
+
+
+@pytest.mark.parametrize(
+    ("ends", "before"),
+    [
+        ([layers.Dense(4, "softmax"), layers.Softmax()], "softmax"),
+        ([layers.Dense(4, "relu"), layers.Dropout(0.1), layers.Activation("softmax")], "relu"),
+        ([layers.Dense(4), layers.Softmax()], ""),
+        ([layers.Dense(4, "softmax")], ""),
+    ],
+)
+def test_a_function_that_is_applied_to_another_is_told(
+    ends: list[layers.Layer], before: str
+) -> None:
+    assert _head(_sequence(*ends), "mse")["before"] == before
 
 
 def test_the_end_of_a_nested_model_is_its_own() -> None:

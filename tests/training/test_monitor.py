@@ -280,7 +280,7 @@ def test_a_fault_of_ours_is_reported_once_and_training_goes_on(
     def broken(*_: Any) -> None:
         raise RuntimeError("disk on fire")
 
-    monkeypatch.setattr(monitor._writer, "write_record", broken)
+    monkeypatch.setattr(monitor._session._writer, "write_record", broken)
     [first, *others] = loops.batches(3)
     with pytest.warns(MonitorWarning, match="disk on fire"):
         monitor.step(loop.step, *first)
