@@ -38,9 +38,19 @@ _NO_LOSS = (
     "the step returns neither one number nor a dict with 'loss'. Return the loss, or call "
     "monitor.loss(loss) inside the step"
 )
-_UNKNOWN = ("class", "prediction")
-"""Phases of signals that take labels."""
 _NO_LABELS = "a loop of one's own does not say which of its tensors are labels"
+_NO_LOSS_FUNCTION = (
+    "a loop of one's own does not say how to compute the loss of a batch once more; "
+    "gradhealth.summary.curvature is told so"
+)
+_NOT_IN_LOOPS = {
+    "class": _NO_LABELS,
+    "prediction": _NO_LABELS,
+    "trial": _NO_LOSS_FUNCTION,
+    "halves": _NO_LOSS_FUNCTION,
+    "curvature": _NO_LOSS_FUNCTION,
+}
+"""Reasons by phase of signals that cannot be measured."""
 
 
 class HealthMonitor:
@@ -112,7 +122,7 @@ class HealthMonitor:
             ignore=ignore,
             limits=limits,
         )
-        self._signals = [signal for signal in options.signals if signal.phase not in _UNKNOWN]
+        self._signals = [s for s in options.signals if s.phase not in _NOT_IN_LOOPS]
         trained = Trained(model, *_trained(model, variables, optimizer))
         self._verbose = verbose
         self._guard = Guard()
@@ -238,7 +248,9 @@ class HealthMonitor:
             first_step=first_step,
             others=self._others,
         )
-        session.not_measured["label_counts"] = _NO_LABELS
+        for signal in options.signals:
+            if signal.phase in _NOT_IN_LOOPS:
+                session.not_measured[signal.spec.name] = _NOT_IN_LOOPS[signal.phase]
         return session
 
     def _take_in(self, result: Any) -> None:

@@ -17,6 +17,10 @@ MODES: dict[str, Callable[[Any], Any]] = {
 }
 
 
+UNMEASURED = {"label_counts", "predicted_share", "expected_initial_loss", "step_overshoot"}
+"""What no loop of one's own can say in preset `standard`."""
+
+
 class Loop:
     """A model of `models.MODELS` with its optimizer and a step that returns the loss."""
 
