@@ -149,7 +149,7 @@ def dot(a: npt.NDArray[np.floating], b: npt.NDArray[np.floating]) -> float:
     """Returns the inner product, summed in float64.
 
     By einsum, and so are all products of long vectors here: the threads of BLAS get in the way of
-    those of TensorFlow, which made a probe on a busy machine ten times slower.
+    those of TensorFlow, which made a probe on a busy machine several times slower.
     """
     return float(np.einsum("i,i->", a, b, dtype=np.float64))
 

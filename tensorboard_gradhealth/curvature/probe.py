@@ -16,6 +16,7 @@ from tensorboard_gradhealth.curvature.hvp import Layout, LossFunction
 from tensorboard_gradhealth.curvature.lanczos import (
     Double,
     Eigenvalue,
+    Krylov,
     Product,
     Spectrum,
     Vector,
@@ -136,43 +137,45 @@ class CurvatureProbe:
         layout = Layout.of(tensors)
         hessian = Hessian(self._loss, tensors, batch, self._batch_size)
         loss, slope = hessian.gradient()
-        along_gradient = _along(hessian, slope)
         change = None if update is None else layout.join_numpy(update)
-        along_update = None if change is None else _along(hessian, change)
+        along_update = _along(hessian, change)
         ends = self._spectrum("hessian", hessian.__matmul__, layout.size)
-        scaled = None
-        if preconditioner is not None:
-            scaled = self._preconditioned(hessian, layout.join_numpy(preconditioner))
-        trace = estimate_trace(
-            hessian.__matmul__,
-            layout.size,
-            random=self._random,
-            samples=self._trace_products,
-            groups=layout.slices,
-            known=ends.krylov,
-        )
         return Curvature(
             loss=loss,
             gradient_norm=math.sqrt(dot(slope, slope)),
-            gradient_curvature=along_gradient,
+            gradient_curvature=_along(hessian, slope),
             update_curvature=along_update,
             update_overshoot=_overshoot(slope, change, along_update),
             top=ends.top,
             lowest=ends.lowest,
-            preconditioned=None if scaled is None else scaled.top,
-            trace=trace,
+            preconditioned=self._preconditioned(hessian, layout, preconditioner),
+            trace=self._trace(hessian, layout, ends.krylov),
             parameters=layout.size,
             products=hessian.products,
             seconds=time.perf_counter() - started,
         )
 
-    def _preconditioned(self, hessian: Hessian, diagonal: Vector) -> Spectrum:
-        roots = 1.0 / np.sqrt(diagonal)
+    def _preconditioned(
+        self, hessian: Hessian, layout: Layout, preconditioner: Sequence[Any] | None
+    ) -> Eigenvalue | None:
+        if preconditioner is None:
+            return None
+        roots = 1.0 / np.sqrt(layout.join_numpy(preconditioner))
 
         def product(vector: Vector) -> Double:
             return np.asarray(roots * (hessian @ np.asarray(roots * vector)))
 
-        return self._spectrum("preconditioned", product, len(diagonal))
+        return self._spectrum("preconditioned", product, layout.size).top
+
+    def _trace(self, hessian: Hessian, layout: Layout, known: Krylov | None) -> Trace:
+        return estimate_trace(
+            hessian.__matmul__,
+            layout.size,
+            random=self._random,
+            samples=self._trace_products,
+            groups=layout.slices,
+            known=known,
+        )
 
     def _spectrum(self, name: str, product: Product, size: int) -> Spectrum:
         found = spectrum(
@@ -188,8 +191,10 @@ class CurvatureProbe:
         return found
 
 
-def _along(hessian: Hessian, direction: npt.NDArray[Any]) -> float | None:
-    """Returns the curvature along a direction; `None` if that is zero."""
+def _along(hessian: Hessian, direction: npt.NDArray[Any] | None) -> float | None:
+    """Returns the curvature along a direction; `None` if there is none, or it is zero."""
+    if direction is None:
+        return None
     length = math.sqrt(dot(direction, direction))
     if length == 0.0:
         return None
