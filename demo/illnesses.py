@@ -91,7 +91,8 @@ RUNS = (
         "saturated_tanh",
         "Weights six times too large push every tanh to its end.",
         saturated,
-        root_cause="saturated_activations",
+        root_cause="poor_initialization",
+        consequences=("saturated_activations",),
     ),
     DemoRun(
         "vanishing_sigmoids",

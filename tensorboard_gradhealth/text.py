@@ -31,14 +31,14 @@ def render_finding(finding: Finding, *, run: str = "") -> str:
     lines += _block("due to", filter(None, [finding.caused_by]))
     lines += _block("leads to", filter(None, [", ".join(finding.cause_of)]))
     lines += _block("more", filter(None, [finding.url]))
-    return "\n".join(map(_printable, lines))
+    return "\n".join(map(printable, lines))
 
 
 def render_consequence(finding: Finding) -> str:
     """Returns the two lines that matter of a finding which another one explains."""
     lines = [_heading(finding, ""), f"  {finding.title}"]
     lines += _block("due to", [finding.caused_by])
-    return "\n".join(map(_printable, lines))
+    return "\n".join(map(printable, lines))
 
 
 def render_summary(
@@ -65,7 +65,7 @@ def render_summary(
             lines += _story(root, others)
     if len(lines) > _MOST_LINES:
         lines[_MOST_LINES:] = [f"... and {len(lines) - _MOST_LINES} more lines"]
-    return "\n".join(map(_printable, [*lines, *_coverage(states)]))
+    return "\n".join(map(printable, [*lines, *_coverage(states)]))
 
 
 def _heading(finding: Finding, run: str) -> str:
@@ -148,6 +148,6 @@ def _count(amount: int, noun: str) -> str:
     return f"{amount} {noun}" + ("" if amount == 1 else "s")
 
 
-def _printable(line: str) -> str:
-    """Names are the user's: nothing in them may steer the terminal."""
+def printable(line: str) -> str:
+    """Returns the line without what steers a terminal: the names in it are the user's."""
     return "".join(c if c.isprintable() else "?" for c in line)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -21,23 +22,36 @@ from tensorboard_gradhealth.types import (
 )
 
 Measure = Callable[[int], Any]
-"""From a step to one value, one per row, or, for a cumulative signal, a dict of them by field."""
+"""From a step to one value, one per row, or, for a cumulative signal, a dict of them by field.
+
+None stands for a step at which the signal is not measured: it is absent from a record that has
+no other.
+"""
 
 
 Measures = Mapping[str, Measure]
 Rows = Mapping[Axis, tuple[Row, ...]]
 
 
-@dataclasses.dataclass(frozen=True, slots=True)
+@dataclasses.dataclass(frozen=True)
 class Case:
     """A run, and what the rule must say of it (`severity` None: nothing above info)."""
 
     label: str
     info: RunInfo
-    records: tuple[Record, ...]
+    measures: Measures
+    windows: tuple[tuple[int, int], ...]
     severity: Severity | None = None
     layers: tuple[str, ...] = ()
     onset: int | None = None
+
+    @functools.cached_property
+    def records(self) -> tuple[Record, ...]:
+        """Made when asked for: cases are part of the rules, which are imported to judge."""
+        return tuple(
+            Record(last, first, _signals(self.measures, first, last), written)
+            for written, (first, last) in enumerate(self.windows, start=1)
+        )
 
 
 def case(
@@ -49,6 +63,7 @@ def case(
     activation: Measures | None = None,
     feature: Measures | None = None,
     classes: Measures | None = None,
+    metric: Measures | None = None,
     facts: Mapping[str, Any] | None = None,
     steps: int = 60,
     dense_until: int = 50,
@@ -68,6 +83,7 @@ def case(
         "activation": activation or {},
         "feature": feature or {},
         "class": classes or {},
+        "metric": metric or {},
     }
     measures = {name: measure for group in groups.values() for name, measure in group.items()}
     axes = {name: axis for axis, group in groups.items() for name in group}
@@ -76,11 +92,8 @@ def case(
         for name, measure in measures.items()
     }
     info = RunInfo({"run": (Row("run"),), **(rows or {})}, specs, facts or {})
-    records = tuple(
-        Record(last, first, {n: _fold(m, first, last) for n, m in measures.items()}, written)
-        for written, (first, last) in enumerate(_windows(steps, dense_until, window), start=1)
-    )
-    return Case(label, info, records, severity, layers, onset)
+    windows = tuple(_windows(steps, dense_until, window))
+    return Case(label, info, measures, windows, severity, layers, onset)
 
 
 def kernel(name: str, size: int = 256) -> Row:
@@ -120,11 +133,18 @@ def _column(values: Any) -> npt.NDArray[np.float32]:
     return np.atleast_1d(np.asarray(values, np.float32))
 
 
-def _fold(measure: Measure, first: int, last: int) -> npt.NDArray[np.float32]:
-    newest = measure(last)
+def _signals(measures: Measures, first: int, last: int) -> dict[str, npt.NDArray[np.float32]]:
+    steps = range(first, last + 1)
+    values = {name: [measure(step) for step in steps] for name, measure in measures.items()}
+    measured = {n: [v for v in given if v is not None] for n, given in values.items()}
+    return {name: _fold(given) for name, given in measured.items() if given}
+
+
+def _fold(values: list[Any]) -> npt.NDArray[np.float32]:
+    newest = values[-1]
     if isinstance(newest, dict):
         return np.stack(np.broadcast_arrays(*map(_column, newest.values())), axis=-1)
-    steps = np.array([np.atleast_1d(measure(step)) for step in range(first, last + 1)], np.float64)
+    steps = np.array([np.atleast_1d(value) for value in values], np.float64)
     finite = np.where(np.isfinite(steps), steps, np.nan)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # A row without a finite value stays NaN.

@@ -147,7 +147,8 @@ class Engine:
             history = self._histories.get(signal)
             # Other rows than before are another network: its past says nothing about it.
             if history is None or history.shape != values.shape:
-                history = History(self._layout.fields(signal), values.shape)
+                fields, whole = self._layout.fields(signal), self._layout.keeps_course(signal)
+                history = History(fields, values.shape, whole=whole)
                 self._histories[signal] = history
             history.append(record, values)
 

@@ -14,8 +14,8 @@ def link(
     """Returns the findings by id, with `caused_by` and `cause_of` set.
 
     A finding is explained by an earlier one (by onset, then by code, whose order is causal)
-    whose rule is in its `explained_by`; it is attached to the root of that one. As causes are
-    always earlier, there are no circles.
+    that is more than information and whose rule is in its `explained_by`; it is attached to the
+    root of that one. As causes are always earlier, there are no circles.
 
     Args:
       findings: All findings of a run.
@@ -25,7 +25,7 @@ def link(
     earlier: list[Finding] = []
     for finding in sorted(findings, key=_onset):
         causes = explained_by.get(finding.rule, ())
-        found = (root[other.id] for other in earlier if other.rule in causes)
+        found = (root[o.id] for o in earlier if o.rule in causes and o.severity != "info")
         root[finding.id] = next(found, finding.id)
         earlier.append(finding)
     consequences = {

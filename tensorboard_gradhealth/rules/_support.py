@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Mapping
 
 import numpy as np
 
@@ -16,6 +17,10 @@ FIRST_STEPS = 20
 HUGE_UPDATE = 0.5
 """Share of its own size by which a kernel can change in one step and still train: measured
 0.27 to 0.42 on SGD runs that train, 0.56 on an Adam run that is degraded, 1.7 on a lost one."""
+
+
+HUGE_START = 5.0
+"""Times He's size from which initial weights are too large, unless a normalisation follows."""
 
 
 WIDE = 100.0
@@ -182,3 +187,50 @@ def likely_first(*causes: Cause) -> tuple[Cause, ...]:
     """The causes that are supported, then the possible ones, then those ruled out."""
     order = ("likely", "possible", "ruled out")
     return tuple(sorted(causes, key=lambda cause: order.index(cause.confidence)))
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Start:
+    """How large the kernels were before the first step.
+
+    Attributes:
+      size: float32 `[rows]`: root mean square / sqrt(2 / inputs), which is 1 for He initial
+        weights and 0.7 for LeCun's; NaN but for kernels whose fans are known.
+      constant: bool `[rows]`: kernels of which all elements are equal.
+      several: bool `[rows]`: kernels of more than one unit.
+    """
+
+    size: Floats
+    constant: Bools
+    several: Bools
+
+
+def initial_kernels(view: View) -> Start | None:
+    """The kernels before the first step; None if they were not recorded."""
+    if not view.has("initial_weights"):
+        return None
+    mean, std = view.latest("initial_weights"), view.latest("initial_weights", "std")
+    known: Mapping[str, list[int]] = view.facts.get("kernel_fans", {})
+    names = [row.name for row in view.rows("initial_weights")]
+    fans = np.array([known.get(name, (0, 0)) for name in names])
+    # A scale that is broadcast over units, or a filter of one weight, is no matrix.
+    kernels = view.where("initial_weights", "kernel") & (fans[:, 0] >= 2)
+    size = np.hypot(mean, std) * np.sqrt(fans[:, 0] / 2)
+    # Equal filters of a depthwise convolution see other channels each: they are no copies.
+    shared = np.array([not name.endswith("depthwise_kernel") for name in names])
+    constant = kernels & shared & (fans.prod(axis=1) >= 4) & (std <= 1e-6 * np.abs(mean))
+    return Start(np.where(kernels, size, np.nan).astype(np.float32), constant, fans[:, 1] >= 2)
+
+
+def initial_weights_cause(view: View) -> Cause:
+    """Initial weights as a cause: likely when those of some kernel are far too large."""
+    cause = Cause("the initial weights are too large")
+    start = initial_kernels(view)
+    if start is None:
+        return cause
+    size = np.where(view.normalised("initial_weights"), 0, np.nan_to_num(start.size, posinf=0))
+    if not len(size) or not size.max() > HUGE_START:
+        return dataclasses.replace(cause, confidence="ruled out")
+    name = view.rows("initial_weights")[int(size.argmax())].name
+    support = f"initial_weights: {quoted(name)} starts at {number(float(size.max()))} times He's"
+    return dataclasses.replace(cause, confidence="likely", support=f"{support} size")

@@ -1,7 +1,7 @@
 """What a rule sees: the latest values, a bounded past, the first steps, and what the run is.
 
 Memory is bounded whatever the length of the run: each signal keeps its last `PAST` records and
-those of its first `EARLY` steps.
+those of its first `EARLY` steps; those of the whole run also keep their course since step 0.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tensorboard_gradhealth.rules._course import Course
 from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Axis, Record, Row, RunInfo
 
 Floats = npt.NDArray[np.float32]
@@ -22,13 +23,17 @@ Steps = npt.NDArray[np.int64]
 
 PAST = 64
 EARLY = 50
+WHOLE_AXES = ("run", "metric")
+"""Axes whose signals have few rows."""
 
 
 class History:
     """The bounded past of one signal."""
 
-    def __init__(self, fields: tuple[str, ...], shape: tuple[int, ...]) -> None:
-        """Keeps arrays of `shape` = `[rows, fields]`.
+    def __init__(
+        self, fields: tuple[str, ...], shape: tuple[int, ...], *, whole: bool = False
+    ) -> None:
+        """Keeps arrays of `shape` = `[rows, fields]`, and the course of the means if `whole`.
 
         Raises:
           ValueError: The number of fields is not that of the array.
@@ -45,6 +50,7 @@ class History:
         self._early = np.empty((EARLY + 1, *shape), np.float32)
         self._early_steps = np.empty(EARLY + 1, np.int64)
         self._early_end = 0
+        self.course = Course(shape[0]) if whole and "mean" in fields else None
 
     def append(self, record: Record, values: Floats) -> None:
         """Adds the values of a record, float32 `[rows, fields]`; not measured becomes NaN."""
@@ -56,6 +62,9 @@ class History:
         self._values[self._end] = values
         self._values[self._end][self.not_measured] = np.nan
         self._steps[self._end] = record.first_step, record.step
+        if self.course is not None:
+            means = self._values[self._end][:, self.columns["mean"]]
+            self.course.append(record.first_step, record.step, means)
         self._end += 1
         if record.step <= EARLY and self._early_end <= EARLY:
             self._early[self._early_end] = self._values[self._end - 1]
@@ -94,6 +103,10 @@ class Layout:
         self._rows: dict[tuple[str, int], tuple[Row, ...]] = {}
         self._roles: dict[tuple[str, int, str], Bools] = {}
         self._sizes: dict[tuple[str, int], Floats] = {}
+
+    def keeps_course(self, signal: str) -> bool:
+        """Whether the signal has so few rows that its whole past can be kept."""
+        return self.axis(signal) in WHOLE_AXES
 
     def axis(self, signal: str) -> Axis:
         """What a row of the signal stands for."""
@@ -222,6 +235,20 @@ class View:
     def early_steps(self, signal: str, last_step: int = EARLY) -> Steps:
         """int64 `[records]`: last step of each record of `early`."""
         return self._histories[signal].early_steps(last_step)
+
+    def course(self, signal: str) -> Floats:
+        """float32 `[stretches, rows]`: means since the first record; of axes `WHOLE_AXES` only."""
+        return self._course(signal).means()
+
+    def course_steps(self, signal: str) -> Steps:
+        """int64 `[stretches, 2]`: first and last step of each stretch of `course`."""
+        return self._course(signal).steps()
+
+    def _course(self, signal: str) -> Course:
+        course = self._histories[signal].course
+        if course is None:
+            raise KeyError(f"no course is kept of signal {signal!r}")
+        return course
 
     def _count(self, signal: str) -> int:
         return self._histories[signal].shape[0]

@@ -94,7 +94,14 @@ RULE = Rule(
     requires=("dead_fraction",),
     limits={"warning": 0.5, "error": 0.9, "min_units": 8},
     hold=3,
-    explained_by=("unscaled_inputs", "learning_rate_too_high"),
+    explained_by=(
+        "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
+        "learning_rate_too_high",
+        "unstable_step",
+        "loss_divergence",
+    ),
     references=(
         "Lu et al. 2019, Dying ReLU and Initialization (arXiv 1903.06733)",
         "Sokar et al. 2023, The Dormant Neuron Phenomenon (arXiv 2302.12902)",

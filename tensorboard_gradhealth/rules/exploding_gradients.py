@@ -47,6 +47,7 @@ from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
+    initial_weights_cause,
     input_scale_cause,
     learning_rate_cause,
     likely_first,
@@ -122,6 +123,7 @@ def _sign(
         causes=likely_first(
             learning_rate_cause(view),
             input_scale_cause(view),
+            initial_weights_cause(view),
             Cause("the weights of a deep or recurrent part have grown"),
             Cause("a batch with extreme values"),
         ),
@@ -166,7 +168,13 @@ RULE = Rule(
     group="gradient",
     requires=("gradient_global_norm",),
     limits={"surge": 100, "above_start": 10, "growth": 5, "update": 0.1, "warm_up": 30},
-    explained_by=("unscaled_inputs", "learning_rate_too_high"),
+    explained_by=(
+        "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
+        "learning_rate_too_high",
+        "unstable_step",
+    ),
     references=(
         "Pascanu et al. 2013, On the difficulty of training Recurrent Neural Networks "
         "(arXiv 1211.5063)",

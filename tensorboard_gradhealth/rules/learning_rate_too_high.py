@@ -2,7 +2,8 @@
 
 ## Meaning
 In one of the first steps, a kernel changed by as much as its own size or more; or, later, it
-keeps changing by more than a tenth of its size at every step.
+keeps changing by more than a tenth of its size at every step; or the loss is so curved that no
+step of that length can follow it.
 
 ## Why it matters
 Such a step throws the initial weights away. With ReLU it often lands where most units give 0 for
@@ -20,7 +21,9 @@ steps 0 to 20:
   the loss is not at least `recovery` lower than at the start (`jump_recovery` after a jump)
 
 and later a warning if the median ratio over at least `sustained_steps` steps exceeds `sustained`
-while the loss does not fall.
+while the loss does not fall, or if the last three probes of the curvature put `stability_margin`
+over `margin` while the loss neither falls nor is below half of its start. A margin of 1 is where
+gradient descent begins to oscillate, and healthy training lives there; at 2 it does not.
 
 Measured over 3 to 5 seeds: SGD that trains 0.01 to 0.42, Adam 1e-3 0.003 to 0.01, Adam 1e-2 0.08,
 Adam 0.1 (degraded) 0.56 to 0.78, SGD 1 with batch normalisation (trains) 0.89 to 1.2, Adam 0.3
@@ -50,13 +53,16 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._loss import overshoots, untrained
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     Update,
+    initial_weights_cause,
     input_scale_cause,
     largest_first_update,
     likely_first,
     loss_drop,
+    median_loss,
     real_kernels,
     recent_loss_drop,
 )
@@ -81,7 +87,7 @@ def check(view: View) -> Sign | None:
     if update and severity:
         limit = view.limits["error" if update.ratio >= view.limits["error"] else "warning"]
         return _sign(view, update, severity, limit, update.step)
-    return _sustained(view)
+    return _sustained(view) or _beyond_stability(view)
 
 
 def _first_steps(view: View, ratio: float) -> Severity | None:
@@ -127,6 +133,49 @@ def _sustained(view: View) -> Sign | None:
     return _sign(view, Update(float(median[row]), name, view.record.step), "warning", limit, first)
 
 
+def _beyond_stability(view: View) -> Sign | None:
+    limit = view.limits["margin"]
+    margins = view.past("stability_margin", 3) if view.has("stability_margin") else np.empty(0)
+    if len(margins) < 3 or not (margins > limit).all():
+        return None
+    if not (recent_loss_drop(view) < 0.05 and median_loss(view) > 0.5 * untrained(view)):
+        return None
+    margin, step = float(margins[-1, 0]), view.record.step
+    rate = view.scalar("learning_rate", "max")
+    named = f"of {number(rate)} is too high" if rate > 0 else "is too high"
+    support = f"stability_margin: {number(margin)} times the limit of this optimizer"
+    return Sign(
+        severity="warning",
+        title=f"The learning rate {named} for the curvature of the loss",
+        onset=int(view.past_steps("stability_margin", 3)[0, 0]),
+        evidence=(
+            Evidence(
+                "sharpness x learning rate / limit", margin, limit, "", "stability_margin", step
+            ),
+            *_overshoot(view),
+            Evidence("fall of the recent loss", recent_loss_drop(view), 0.05, "", "loss", step),
+        ),
+        causes=likely_first(
+            Cause(f"the learning rate {named}", "likely", support), input_scale_cause(view)
+        ),
+        fixes=(
+            lower_learning_rate(view, 1 / max(margin, 10)),
+            Fix("If that rate is needed later, let it rise over the first steps (warm-up)."),
+        ),
+        harmless="The loss falls all the same: training then lives at the edge of stability.",
+        check="stability_margin is at most about 1, and the loss falls.",
+    )
+
+
+def _overshoot(view: View) -> tuple[Evidence, ...]:
+    """The overshoots of the last five probes, if every one raised the loss of its batch."""
+    rho = overshoots(view, 5)
+    if len(rho) < 5 or not (rho > 1).all():
+        return ()
+    label, step = "least overshoot of the last 5 probes", view.record.step
+    return (Evidence(label, float(rho.min()), 1.0, "", "step_overshoot", step),)
+
+
 def _sign(view: View, update: Update, severity: Severity, limit: float, onset: int) -> Sign:
     jumped = onset == update.step
     extent = f"{percent(update.ratio)} of" if update.ratio < 10 else f"{number(update.ratio)} times"
@@ -161,7 +210,7 @@ def _evidence(view: View, update: Update, limit: float) -> tuple[Evidence, ...]:
     if step >= view.limits["recovery_step"] and np.isfinite(drop):
         needed, label = _recovery(view, update.ratio), "fall of the loss since the start"
         found.append(Evidence(label, drop, needed, "", "loss", step))
-    return tuple(found)
+    return (*found, *_overshoot(view))
 
 
 def _causes(view: View, update: Update) -> tuple[Cause, ...]:
@@ -169,7 +218,7 @@ def _causes(view: View, update: Update) -> tuple[Cause, ...]:
     named = f"the learning rate of {number(rate)} is too high"
     if not rate > 0:
         named = "the learning rate is too high"
-    huge = Cause("the gradients are huge from the start: the initial weights are too large")
+    huge = initial_weights_cause(view)
     if update.ratio > _WILD:
         return likely_first(huge, input_scale_cause(view), Cause(named))
     adaptive = optimizer_class(view) in ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
@@ -177,7 +226,10 @@ def _causes(view: View, update: Update) -> tuple[Cause, ...]:
         support = (
             f"learning_rate: {optimizer_class(view)} moves each weight by about that much per step"
         )
-        return likely_first(Cause(named, "likely", support), input_scale_cause(view))
+        return likely_first(Cause(named, "likely", support), input_scale_cause(view), huge)
+    if _overshoot(view):
+        support = "step_overshoot: the last 5 steps looked at raised the loss of their own batch"
+        return likely_first(Cause(named, "likely", support), input_scale_cause(view), huge)
     return likely_first(Cause(named), input_scale_cause(view), huge)
 
 
@@ -216,8 +268,13 @@ RULE = Rule(
         "recovery_step": 40,
         "sustained": 0.1,
         "sustained_steps": 50,
+        "margin": 2.0,
     },
-    explained_by=("unscaled_inputs",),
+    explained_by=(
+        "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
+    ),
     references=(
         "Lewkowycz et al. 2020, The large learning rate phase of deep learning (arXiv 2003.02218)",
         "Gilmer et al. 2021, A Loss Curvature Perspective on Training Instability "
@@ -269,6 +326,16 @@ RULE = Rule(
             rows={"variable": (kernel("dense/kernel", 8),)},
             variable={"update_ratio": lambda s: [5], "weight_rms": lambda s: [0.3]},
         ),
+        case(
+            "beyond the edge of stability, and the loss falls",
+            rows=_ROWS,
+            variable=_kernels(0.01),
+            run={
+                "loss": lambda s: 2.3 * 0.995**s,
+                "stability_margin": lambda s: 2.5 if s % 50 == 0 else None,
+            },
+            steps=400,
+        ),
     ),
     sick=(
         case(
@@ -301,6 +368,21 @@ RULE = Rule(
             severity="warning",
             layers=("dense/kernel",),
             onset=21,
+        ),
+        case(
+            "the loss is too curved for such steps",
+            rows=_ROWS,
+            variable=_kernels(0.02, 0.02),
+            run={
+                "loss": lambda s: 2.3 + 0.2 * (s % 3),
+                "learning_rate": lambda s: 0.8,
+                "stability_margin": lambda s: 6.0 if s % 50 == 0 else None,
+                "step_overshoot": lambda s: 1.7 if s % 10 == 0 else None,
+            },
+            facts={"optimizer": "SGD"},
+            steps=200,
+            severity="warning",
+            onset=0,
         ),
     ),
 )

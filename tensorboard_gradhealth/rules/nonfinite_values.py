@@ -183,8 +183,12 @@ RULE = Rule(
     explained_by=(
         "nonfinite_inputs",
         "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
         "learning_rate_too_high",
+        "unstable_step",
         "exploding_gradients",
+        "loss_divergence",
     ),
     inhibited_by=(),
     references=(

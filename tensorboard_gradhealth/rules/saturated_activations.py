@@ -40,13 +40,14 @@ from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import case, hidden, output
 from tensorboard_gradhealth.rules._layers import hidden_values, lost_layers
 from tensorboard_gradhealth.rules._support import (
+    initial_weights_cause,
     input_scale_cause,
     learning_rate_cause,
     likely_first,
 )
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import quoted
-from tensorboard_gradhealth.types import Cause, Fix
+from tensorboard_gradhealth.types import Fix
 
 UNBOUNDED = (
     *("celu", "elu", "exponential", "gelu", "glu", "leaky_relu", "linear", "log_softmax", "mish"),
@@ -73,7 +74,7 @@ def check(view: View) -> Sign | None:
         causes=likely_first(
             input_scale_cause(view),
             learning_rate_cause(view),
-            Cause("the initial weights are too large"),
+            initial_weights_cause(view),
         ),
         fixes=_fixes(lost.names[0]),
         harmless="The layer is a gate, or is meant to give hard decisions.",
@@ -99,7 +100,13 @@ RULE = Rule(
     requires=("saturated_fraction",),
     limits={"warning": 0.5, "error": 0.9},
     hold=3,
-    explained_by=("unscaled_inputs", "learning_rate_too_high"),
+    explained_by=(
+        "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
+        "learning_rate_too_high",
+        "loss_divergence",
+    ),
     references=(
         "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
         "networks (AISTATS)",

@@ -169,10 +169,13 @@ RULE = Rule(
     hold=20,
     explained_by=(
         "unscaled_inputs",
+        "poor_initialization",
+        "output_loss_mismatch",
         "learning_rate_too_high",
         "dead_units",
         "saturated_activations",
         "attenuating_activation",
+        "loss_divergence",
     ),
     references=(
         "Bengio et al. 1994, Learning long-term dependencies with gradient descent is difficult",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import keras
@@ -10,6 +11,8 @@ import pytest
 import tensorboard_gradhealth as gradhealth
 from demo import article, healthy, illnesses
 from demo._run import DemoRun
+from tensorboard_gradhealth.diagnosis import open_run
+from tensorboard_gradhealth.rules import replay
 from tensorboard_gradhealth.types import Finding
 
 SEEDS = range(5)
@@ -22,7 +25,16 @@ def train(run: DemoRun, seed: int, log_dir: Path) -> list[Finding]:
     callback = gradhealth.HealthCallback(log_dir, verbose=0)
     run.train([callback], seed)
     assert not callback._guard.reports
+    agree(log_dir, callback.findings)
     return callback.findings
+
+
+def agree(log_dir: Path, live: list[Finding]) -> None:
+    """What the rules say of the log is what they said during training."""
+    reader = open_run(log_dir)
+    found, _ = replay(reader.info(), reader.records())
+    # As text, because a NaN in the evidence is not equal to itself.
+    assert repr([dataclasses.replace(f, origin="live") for f in found]) == repr(live)
 
 
 def expect(run: DemoRun, findings: list[Finding]) -> None:

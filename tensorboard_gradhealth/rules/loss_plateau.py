@@ -1,0 +1,364 @@
+"""The loss stays where a model is that has learned nothing, or it has stopped falling too early.
+
+## Meaning
+After hundreds of steps the loss is still what always predicting the same would give, or more; or
+it did fall, and has stood still since, far from where it could be.
+
+## Why it matters
+The first means that nothing is learned at all: either no gradient reaches the weights, or there is
+nothing in the labels that this model can find. The second often means that a smaller learning rate
+would gain more.
+
+## How it is measured
+On the median loss of the last 30 % of the steps so far, once `first_judged` steps and as much of a
+run whose length is known (at most 2,000 steps) have passed, and while it does not fall. What
+guessing gives is the entropy of the labels seen for a cross-entropy, the variance of the targets
+for a squared error.
+
+- at least `level` of guessing: information; a warning if hardly any gradient (less than `blocked`
+  of its norm) goes to the kernels, or if the loss is above `above` times guessing, where only a
+  loss counts that has fallen by less than 5 % since the start
+- where guessing is not known, between `level` and `above` times the first 20 steps: information
+- below `improved` of its start, above `remains` of it, and flat (within `flat`) for 500 steps at
+  a constant learning rate, while the validation loss does not improve either: information
+
+## Likely causes
+- gradients do not reach the weights: dead or saturated units, a wrong output activation
+- labels that do not depend on the inputs, or were shuffled apart from them
+- the learning rate is too low, or was too high at the start
+- the loss includes what cannot be reduced: noise in the labels, regularisation
+
+## Fixes
+Train on one batch alone: a model that cannot learn even that has a fault, else look at the data.
+Let the learning rate decay where the loss had fallen before.
+
+## False alarms
+A converged run stands still too; it is far below guessing. Some tasks stand still for thousands of
+steps and then learn at once ("grokking"). Losses of games between networks need not fall.
+
+## References
+- Karpathy, A Recipe for Training Neural Networks, 2019
+- Power et al., Grokking: Generalization Beyond Overfitting, arXiv 2201.02177
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._loss import (
+    Curve,
+    Guess,
+    curve,
+    guessing,
+    planned_steps,
+    several_optimizers,
+    start_level,
+    untrained,
+)
+from tensorboard_gradhealth.rules._support import likely_first
+from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._wording import number, optimizer_class
+from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
+
+_LONGEST_WAIT = 2000
+_ONE_BATCH = Fix(
+    "Train on one batch alone. If even that is not learned, the model or the step has a fault; "
+    "if it is, look at the labels.",
+    "model.fit(x[:32], y[:32], epochs=200)",
+)
+
+
+def check(view: View) -> Sign | None:
+    """A sign while the loss stands still, and not because it has converged."""
+    if several_optimizers(view):
+        raise NotEvaluated("several optimizers: the loss of one of them need not fall")
+    wait = max(view.limits["first_judged"], min(0.3 * planned_steps(view), _LONGEST_WAIT))
+    loss = curve(view)
+    if loss.steps <= wait:
+        raise NotEvaluated(f"judged after {wait:.0f} steps")
+    late = loss.since(loss.first[0] + 0.7 * loss.steps)
+    if len(late.values) < 8 or _falls(late, 0.02):
+        return None
+    guess = guessing(view)
+    never = _never_learned(view, late, guess) if guess else _never_fell(view, late)
+    return never or _stopped(view, late)
+
+
+def _falls(late: Curve, share: float) -> bool:
+    """Whether it fell by more than that share, and by more than noise explains."""
+    slope, error = late.trend()
+    return -slope * late.steps > share * abs(late.level()) and -slope > 2 * error
+
+
+def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
+    level, limits = late.level(), view.limits
+    if level < limits["level"] * guess.loss:
+        return None
+    worse = level > limits["above"] * guess.loss
+    if worse and not level > 0.95 * start_level(view):
+        return None  # weighted, or with much regularisation: it did fall
+    share = _share_of_kernels(view)
+    evidence = [
+        Evidence("loss of the last 30 % of the steps", level, guess.loss, "", "loss"),
+        Evidence("loss of always predicting the same", guess.loss, None, "", guess.signal),
+    ]
+    if math.isfinite(share):
+        label = "share of the gradient that goes to the kernels"
+        evidence.append(Evidence(label, share, limits["blocked"], "", "gradient_norm"))
+    severity: Severity = "warning" if worse or share < limits["blocked"] else "info"
+    head = f"The loss stays at {number(level)}; guessing gives {number(guess.loss)}"
+    return _sign(view, severity, head, evidence, _never_causes(view, share, worse), (_ONE_BATCH,))
+
+
+def _never_fell(view: View, late: Curve) -> Sign | None:
+    level, start = late.level(), start_level(view)
+    change = (level - start) / abs(start) if start else math.nan
+    if not view.limits["level"] - 1 <= change <= view.limits["above"] - 1:
+        return None
+    evidence = [Evidence("loss of the last 30 % of the steps", level, start, "", "loss")]
+    head = f"The loss has not fallen since the start: {number(level)}"
+    causes = _never_causes(view, _share_of_kernels(view), worse=False)
+    return _sign(view, "info", head, evidence, causes, (_ONE_BATCH,))
+
+
+def _share_of_kernels(view: View) -> float:
+    """Share of the gradient's norm that the largest kernel gradient has; NaN if unknown."""
+    if not (view.has("gradient_norm") and view.has("gradient_global_norm")):
+        return math.nan
+    kernels = view.past("gradient_norm", 10)[:, view.where("gradient_norm", "kernel")]
+    whole = view.past("gradient_global_norm", 10)[:, 0]
+    if not kernels.size or len(kernels) != len(whole):
+        return math.nan
+    return float(np.median(np.nan_to_num(kernels.max(axis=1) / whole)))
+
+
+def _never_causes(view: View, share: float, worse: bool) -> tuple[Cause, ...]:
+    blocked = Cause("no gradient reaches the weights")
+    if share < view.limits["blocked"]:
+        support = f"gradient_norm: the kernels get {number(share)} of the gradient"
+        blocked = Cause(blocked.text, "likely", support)
+    elif math.isfinite(share):
+        blocked = Cause(blocked.text, "ruled out")
+    unreachable = Cause("the output activation cannot reach the values of the labels")
+    return likely_first(
+        blocked,
+        *((unreachable,) if worse else ()),
+        Cause("the labels do not depend on the inputs, as far as this model can tell"),
+        Cause("the learning rate is far too low, or was far too high at the start"),
+    )
+
+
+def _stopped(view: View, late: Curve) -> Sign | None:
+    """Information where the loss fell once and stands still, far from nothing."""
+    level, start, limits = late.level(), untrained(view), view.limits
+    if late.steps < 500 or _falls(late, limits["flat"]) or not _rate_is_constant(view):
+        return None
+    if not limits["remains"] * start < level < limits["improved"] * start:
+        return None
+    if _validation_improves(view, late.first[0]):
+        return None
+    slope = late.trend()[0]
+    evidence = [
+        Evidence(
+            f"fall of the loss in the last {late.steps:.0f} steps, as a share of it",
+            -slope * late.steps / level,
+            limits["flat"],
+            "",
+            "loss",
+        ),
+        Evidence(
+            "loss of the last 30 % of the steps", level, limits["remains"] * start, "", "loss"
+        ),
+    ]
+    name = optimizer_class(view) or "Adam"
+    decay = (
+        "schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)\n"
+        f"optimizer = keras.optimizers.{name}(schedule)"
+    )
+    return _sign(
+        view,
+        "info",
+        f"The loss has stopped falling at {number(level)}",
+        evidence,
+        (
+            Cause("the learning rate, which was never lowered, is too high to get closer"),
+            Cause("the model is too small, or regularised too much, for the task"),
+            Cause("the rest is noise in the labels"),
+        ),
+        (
+            Fix("Lower the learning rate when the loss stands still, or let it decay.", decay),
+            Fix("If that gains nothing, try a larger model or less regularisation."),
+        ),
+    )
+
+
+def _rate_is_constant(view: View) -> bool:
+    rate = curve(view, "learning_rate").values
+    return bool(len(rate) and rate[-1] > 0.9 * rate.max())
+
+
+def _validation_improves(view: View, since: float) -> bool:
+    loss = curve(view, "validation_loss")
+    before, after = loss.until(since).values, loss.since(since).values
+    return bool(len(before) and len(after) and after.min() < 0.99 * before.min())
+
+
+def _sign(
+    view: View,
+    severity: Severity,
+    title: str,
+    evidence: list[Evidence],
+    causes: tuple[Cause, ...],
+    fixes: tuple[Fix, ...],
+) -> Sign:
+    at = view.record.step
+    return Sign(
+        severity=severity,
+        title=title,
+        evidence=tuple(
+            Evidence(item.label, item.value, item.limit, item.unit, item.signal, at)
+            for item in evidence
+        ),
+        causes=causes,
+        fixes=fixes,
+        harmless="There is nothing more to learn: random labels, or a loss with a high floor.",
+        check="The loss is clearly below what guessing gives, and falls.",
+    )
+
+
+_ROWS: Rows = {"variable": (kernel("dense/kernel", 80), kernel("dense_1/kernel", 16))}
+_BINARY = {"loss": "binary_crossentropy", "optimizer": "Adam"}
+_LABELS: Measures = {"label_counts": lambda s: {"count": [100, 100]}}
+
+
+def _targets(step: int) -> dict[str, list[float]]:
+    values = {"count": 200.0, "mean": 50.0, "std": 20.0, "min": 1.0, "max": 99.0, "nonfinite": 0.0}
+    return {field: [value] for field, value in values.items()}
+
+
+def _noise(step: int) -> float:
+    return 0.02 * math.sin(2.4 * step)
+
+
+RULE = Rule(
+    name="loss_plateau",
+    code="GH604",
+    group="loss",
+    requires=("loss",),
+    limits={
+        "first_judged": 200,
+        "level": 0.98,
+        "above": 1.2,
+        "blocked": 1e-3,
+        "improved": 0.8,
+        "remains": 0.3,
+        "flat": 0.005,
+    },
+    hold=3,
+    explained_by=(
+        "nonfinite_inputs",
+        "unscaled_inputs",
+        "class_imbalance",
+        "poor_initialization",
+        "output_loss_mismatch",
+        "learning_rate_too_high",
+        "learning_rate_too_low",
+        "unstable_step",
+        "dead_units",
+        "saturated_activations",
+        "attenuating_activation",
+        "vanishing_gradients",
+        "exploding_gradients",
+        "frozen_layer",
+        "noise_dominated",
+        "loss_divergence",
+    ),
+    references=(
+        "Karpathy 2019, A Recipe for Training Neural Networks",
+        "Power et al. 2022, Grokking: Generalization Beyond Overfitting (arXiv 2201.02177)",
+    ),
+    check=check,
+    healthy=(
+        case(
+            "random labels, on which a sound network can do no better",
+            rows=_ROWS,
+            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            variable={"gradient_norm": lambda s: [0.08, 0.05]},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=400,
+        ),
+        case(
+            "converged",
+            run={"loss": lambda s: 0.01 + 0.7 * 0.98**s, "learning_rate": lambda s: 1e-3},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=900,
+        ),
+        case(
+            "a negative loss that has converged",
+            run={"loss": lambda s: -3 + 0.7 * 0.98**s, "learning_rate": lambda s: 1e-3},
+            steps=900,
+        ),
+        case(
+            "a long stand before it learns at once",
+            run={"loss": lambda s: 0.69 + _noise(s) if s < 150 else 0.69 * 0.98 ** (s - 150)},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=400,
+        ),
+        case(
+            "class weights raise the loss, and it falls",
+            run={"loss": lambda s: 8 * 0.997**s + 1.5},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=600,
+        ),
+        case(
+            "one short epoch",
+            run={"loss": lambda s: 0.693 + _noise(s)},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=60,
+        ),
+    ),
+    sick=(
+        case(
+            "no gradient reaches the kernels",
+            rows=_ROWS,
+            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            variable={"gradient_norm": lambda s: [0, 0]},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=400,
+            severity="warning",
+            onset=261,
+        ),
+        case(
+            "a sigmoid cannot reach the targets",
+            rows={**_ROWS, "feature": (Row("y[0]", role="target"),)},
+            run={"loss": lambda s: 2900 + 900 * _noise(s), "gradient_global_norm": lambda s: 1e-3},
+            variable={"gradient_norm": lambda s: [8e-4, 5e-4]},
+            feature={"input_features": _targets},
+            facts={"loss": "mse", "optimizer": "Adam"},
+            steps=400,
+            severity="warning",
+            onset=261,
+        ),
+        case(
+            "it fell, and stands still",
+            run={
+                "loss": lambda s: 1.4 + 0.9 * 0.98**s + _noise(s),
+                "learning_rate": lambda s: 0.05,
+            },
+            facts={"loss": "sparse_categorical_crossentropy", "optimizer": "SGD"},
+            steps=1900,
+            severity="info",
+            onset=1661,
+        ),
+    ),
+)

@@ -1,0 +1,374 @@
+"""The outputs of the model are not what its loss expects.
+
+## Meaning
+The function that the model ends with and the loss that it is compiled with do not belong
+together: a softmax over one unit, logits where the loss expects probabilities, a sigmoid where
+the targets go beyond 1.
+
+## Why it matters
+Such a model trains without an error message, and learns badly or not at all: its outputs cannot
+reach the targets, or the gradient is zero where they are clipped. It costs hours, because the
+learning rate, the data and the layers are looked at first.
+
+## How it is measured
+Read from the compiled model before the first step: units and function of each output, and the
+name and `from_logits` of its loss; for regression also the range of the targets in
+`input_features`. Judged are only functions that are known: a result that a custom layer or
+`call` computes is not. It is
+
+- an error: a softmax over one unit (it is always 1); one unit under a categorical cross-entropy;
+  a `categorical_crossentropy`, `poisson` or `kl_divergence` of outputs that may be negative;
+  targets of which more than `unreachable` standard deviations lie outside what the outputs reach,
+  seen from their mean
+- a warning: any other function that the loss does not expect; a softmax or sigmoid of what is
+  within bounds already, such as of a softmax; targets of which only the extremes are out of reach
+- information: a mean squared error between probabilities and classes, which works, if slowly
+
+Keras on TensorFlow repairs some of this silently: behind a softmax or sigmoid it finds the logits
+and computes the loss from those, whatever `from_logits` says. The loss then falls as it should,
+and only predictions, other backends, mixed precision and exported models show the fault.
+
+## Likely causes
+- a head copied from another task (binary, multi-class, multi-label, regression)
+- `from_logits=True` added or left out when the last activation was changed
+
+## Fixes
+One unit with sigmoid and `BinaryCrossentropy` for two classes; K units with softmax and
+`(Sparse)CategoricalCrossentropy` for K classes, or linear units and `from_logits=True`; linear
+units and `MeanSquaredError` for regression.
+
+## False alarms
+A softplus or ReLU on targets that are never negative, and a sigmoid on targets between 0 and 1
+(the pixels of an autoencoder), are right. Custom losses are not judged.
+
+## References
+- Bishop, Pattern Recognition and Machine Learning, 2006, section 4.3.6 (canonical link functions)
+- Schoop et al., UMLAUT: Debugging Deep Learning Programs using Program Structure and Model
+  Behavior, CHI 2021
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+
+from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
+from tensorboard_gradhealth.rules._cases import Case, Measures, case, features
+from tensorboard_gradhealth.rules._heads import REACH, Fault, fault_of
+from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._wording import number, quoted, title
+from tensorboard_gradhealth.types import SEVERITIES, Cause, Evidence, Fix, Row
+
+_REGRESSION = (
+    "mean_squared_error",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_logarithmic_error",
+    "huber",
+    "log_cosh",
+)
+
+
+def check(view: View) -> Sign | None:
+    """A sign for the output that suits its loss least."""
+    heads = view.facts.get("outputs")
+    if not heads:
+        raise NotEvaluated("the run does not say how the model ends and what its loss is")
+    known = [head for head in heads if head["activation"] and head["loss"]]
+    if not known:
+        raise NotEvaluated("the function of the output or the loss is not a known one")
+    faults = [(head, fault) for head in known if (fault := _fault(view, head, len(heads)))]
+    if not faults:
+        return None
+    head, fault = max(faults, key=lambda pair: SEVERITIES.index(pair[1].severity))
+    return Sign(
+        severity=fault.severity,
+        title=title(fault.title, head["layer"]),
+        layers=tuple(dict.fromkeys(head["layer"] for head, _ in faults)),
+        evidence=(fault.evidence, *_loss(view)),
+        causes=(_cause(head, fault), Cause("the head was copied from another kind of task")),
+        fixes=(Fix(fault.fix, fault.code),),
+        harmless=fault.harmless,
+        check="The finding is gone at the first step, and the first loss is near that of guessing.",
+    )
+
+
+def _fault(view: View, head: Mapping[str, Any], outputs: int) -> Fault | None:
+    if head["loss"] not in _REGRESSION:
+        return fault_of(head)
+    if head["activation"] == "softmax" and head["units"] == 1:
+        return fault_of(head)
+    # Of several outputs it is not known which target belongs to which.
+    return _regression(view, head) if outputs == 1 and view.has("input_features") else None
+
+
+def _regression(view: View, head: Mapping[str, Any]) -> Fault | None:
+    is_target = np.flatnonzero(view.where("input_features", "target"))
+    fields = ("count", "mean", "std", "min", "max")
+    targets = {name: view.latest("input_features", name)[is_target] for name in fields}
+    # Before that many samples a range says little; without a spread the targets are a dummy.
+    if not (targets["count"] >= 2).any() or not (targets["std"] > 0).any():
+        return None
+    likeness = _class_likeness(targets)
+    one_answer = head["units"] == 1 or head["activation"] == "softmax"
+    if likeness > view.limits["classes"] and one_answer:
+        return _squared_classes(view, head, likeness)
+    if len(is_target) == 1 and head["units"] > 1:
+        return _broadcast(view, head)
+    return _out_of_reach(view, head, targets, [view.rows("input_features")[i] for i in is_target])
+
+
+def _class_likeness(targets: Mapping[str, Any]) -> float:
+    """Least variance of a target over that of one that is only 0 or 1, which is the largest.
+
+    0 if a target leaves that range.
+    """
+    low, high, mean = targets["min"], targets["max"], targets["mean"]
+    most = np.maximum(mean * (1 - mean), 1e-30)
+    within = (low == 0).all() and (high <= 1).all() and bool(high.any())
+    varies = high > low  # a class that did not come up yet says nothing
+    return float((targets["std"] ** 2 / most)[varies].min()) if within and varies.any() else 0.0
+
+
+def _squared_classes(view: View, head: Mapping[str, Any], least: float) -> Fault:
+    family = "Binary" if head["units"] == 1 else "Categorical"
+    logits = "from_logits=True" if head["activation"] == "linear" else ""
+    label, step = "variance of the targets / that of classes", view.record.step
+    return Fault(
+        "info",
+        f"{{}} learns classes under {head['loss']}",
+        "the targets are only 0 and 1, which is a classification",
+        "Use the cross-entropy, whose gradient does not fade where the model is wrong.",
+        f"model.compile(optimizer, keras.losses.{family}Crossentropy({logits}))",
+        Evidence(label, least, view.limits["classes"], "", "input_features", step),
+        "A squared error is wanted here (Brier score, least squares GAN, Q-learning).",
+    )
+
+
+def _broadcast(view: View, head: Mapping[str, Any]) -> Fault:
+    step, units = view.record.step, head["units"]
+    label = "output units for one target column"
+    return Fault(
+        "warning",
+        f"All {units} units of {{}} are compared with one target column",
+        "the targets have one column, which the loss compares with each of the outputs",
+        "Give the model one output for each target.",
+        "model.add(keras.layers.Dense(1))",
+        Evidence(label, units, 1, "", "input_features", step),
+        "All outputs are to approach the same target.",
+    )
+
+
+def _out_of_reach(
+    view: View, head: Mapping[str, Any], targets: Mapping[str, Any], rows: list[Row]
+) -> Fault | None:
+    low, high = REACH.get(head["activation"], (-math.inf, math.inf))
+    spread = np.maximum(targets["std"], 1e-30)
+    below, above = (low - targets["min"]) / spread, (targets["max"] - high) / spread
+    worst = int(np.maximum(below, above).argmax())
+    if not max(below[worst], above[worst]) > view.limits["tolerance"]:
+        return None
+    over = bool(above[worst] > below[worst])
+    # How far the bulk of the targets reaches out, not its extremes alone.
+    mean = float(targets["mean"][worst])
+    bulk = ((mean - high) if over else (low - mean)) / float(spread[worst])
+    value, limit = (targets["max"], high) if over else (targets["min"], low)
+    label = f"{'largest' if over else 'smallest'} target"
+    name, step = head["activation"], view.record.step
+    return Fault(
+        "error" if bulk > -view.limits["unreachable"] else "warning",
+        f"Targets go {'above' if over else 'below'} {number(limit)}, where {name} of {{}} ends",
+        f"{name} gives values from {number(low)} to {number(high)} only",
+        "End with a linear unit, or scale the targets into that range.",
+        f"keras.layers.Dense({head['units'] or 'units'})  # without an activation",
+        Evidence(label, float(value[worst]), limit, "", "input_features", step, rows[worst].name),
+        "The targets that are out of reach are errors in the data.",
+    )
+
+
+def _loss(view: View) -> tuple[Evidence, ...]:
+    if not view.has("loss") or not len(view.early("loss")):
+        return ()
+    first = float(view.early("loss")[0, 0])
+    if not view.has("expected_initial_loss"):
+        return (Evidence("first loss", first, None, "", "loss"),)
+    expected = view.scalar("expected_initial_loss")
+    return (Evidence("first loss / loss of guessing", first / expected, 2.0, "", "loss"),)
+
+
+def _cause(head: Mapping[str, Any], fault: Fault) -> Cause:
+    logits = "(from_logits=True)" if head["from_logits"] else ""
+    support = f"the model: {quoted(head['layer'])} ends with {head['activation']}"
+    return Cause(fault.cause, "likely", f"{support}, under {head['loss']}{logits}")
+
+
+def _head(
+    activation: str, loss: str, units: int = 1, from_logits: bool = False, before: str = ""
+) -> dict[str, Any]:
+    return {
+        "outputs": [
+            {
+                "layer": "dense_1",
+                "units": units,
+                "activation": activation,
+                "before": before,
+                "loss": loss,
+                "from_logits": from_logits,
+                "label_smoothing": 0.0,
+            }
+        ]
+    }
+
+
+def _targets(mean: Any, std: Any, low: Any, high: Any) -> Measures:
+    shape = {"mean": mean, "std": std, "min": low, "max": high, "nonfinite": 0}
+    return {"input_features": lambda s: {"count": 32 * (s + 1), **shape}}
+
+
+def _regression_case(label: str, activation: str, feature: Measures, **expected: Any) -> Case:
+    units = len(np.atleast_1d(feature["input_features"](0)["mean"]))
+    return case(
+        label,
+        rows={"feature": tuple(Row(f"y[{i}]", "", "target") for i in range(units))},
+        run={"loss": lambda s: 0.9},
+        feature=feature,
+        facts=_head(activation, "mean_squared_error", expected.pop("units", units)),
+        steps=6,
+        **expected,
+    )
+
+
+def _class_case(label: str, facts: dict[str, Any], **expected: Any) -> Case:
+    return case(label, run={"loss": lambda s: 0.69}, facts=facts, steps=6, **expected)
+
+
+_CCE, _SCCE = "categorical_crossentropy", "sparse_categorical_crossentropy"
+_FOUND: Any = {"layers": ("dense_1",), "onset": 0}
+
+RULE = Rule(
+    name="output_loss_mismatch",
+    code="GH202",
+    group="setup",
+    limits={"unreachable": 1.0, "tolerance": 0.1, "classes": 0.98},
+    inhibited_by=(),
+    references=(
+        "Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.6",
+        "Schoop et al. 2021, UMLAUT (CHI)",
+    ),
+    check=check,
+    healthy=(
+        _class_case("a sigmoid for two classes", _head("sigmoid", "binary_crossentropy")),
+        _class_case("a softmax for ten", _head("softmax", _SCCE, 10)),
+        _class_case("logits that the loss knows to be logits", _head("linear", _CCE, 10, True)),
+        _class_case("log-probabilities are logits", _head("log_softmax", _CCE, 10, True)),
+        _class_case("positive outputs, which the loss divides", _head("softplus", _CCE, 3)),
+        _class_case("a head that `call` computes", _head("", _SCCE, 10)),
+        _class_case("a loss of the user's own", _head("linear", "my_loss", 10)),
+        _class_case("counts", _head("exponential", "poisson")),
+        _class_case("margins", _head("tanh", "hinge")),
+        _class_case("a softmax of a ReLU", _head("softmax", _SCCE, 5, before="relu")),
+        _regression_case("standardised targets", "linear", _targets(0, 1, -4, 4)),
+        _regression_case("prices", "relu", _targets(30, 12, 0.5, 90)),
+        _regression_case("pixels", "sigmoid", _targets([0.4] * 3, 0.3, 0, 1)),
+        _regression_case("a tanh that is reached", "tanh", _targets(0, 0.5, -1.02, 1.01)),
+        _regression_case("classes", "sigmoid", _targets(0.5, 0.5, 0, 1)),
+        _regression_case("a dummy target", "linear", _targets(0, 0, 0, 0), units=8),
+        case(
+            "inputs are not targets",
+            rows={"feature": features(2)},
+            feature=_targets([0, 5], 1, -4, 9),
+            facts=_head("sigmoid", "mean_squared_error"),
+        ),
+        case(
+            "several outputs, of which none is known to go with a target",
+            rows={"feature": (Row("y[0]", "", "target"), Row("y[1]", "", "target"))},
+            feature=_targets([0, 0.5], 1, [-4, 0], [4, 1]),
+            facts={"outputs": 2 * _head("sigmoid", "mean_squared_error")["outputs"]},
+        ),
+    ),
+    sick=(
+        _class_case(
+            "a softmax over one unit",
+            _head("softmax", "binary_crossentropy"),
+            severity="error",
+            **_FOUND,
+        ),
+        _class_case(
+            "logits taken for probabilities",
+            _head("linear", _CCE, 10),
+            severity="error",
+            **_FOUND,
+        ),
+        _class_case(
+            "integer labels and no softmax",
+            _head("linear", _SCCE, 10),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case("one unit for classes", _head("sigmoid", _SCCE), severity="error", **_FOUND),
+        _class_case(
+            "sigmoids for classes that exclude each other",
+            _head("sigmoid", _CCE, 10),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "a softmax twice", _head("softmax", _SCCE, 10, True), severity="warning", **_FOUND
+        ),
+        _class_case(
+            "no sigmoid", _head("linear", "binary_crossentropy"), severity="warning", **_FOUND
+        ),
+        _class_case(
+            "a ReLU logit cannot say no",
+            _head("relu", "binary_crossentropy", 1, True),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "a softmax of a softmax",
+            _head("softmax", _SCCE, 10, before="softmax"),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "a softmax where several can be true",
+            _head("softmax", "binary_crossentropy", 5),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case("a count below 0", _head("linear", "poisson"), severity="error", **_FOUND),
+        _class_case("a margin above 0", _head("sigmoid", "hinge"), severity="warning", **_FOUND),
+        _regression_case(
+            "a sigmoid on prices",
+            "sigmoid",
+            _targets(30, 12, 0.5, 90),
+            severity="error",
+            **_FOUND,
+        ),
+        _regression_case(
+            "a ReLU on standardised targets",
+            "relu",
+            _targets([0, 0], 1, -3, 3),
+            severity="error",
+            **_FOUND,
+        ),
+        _regression_case(
+            "a few targets out of reach",
+            "sigmoid",
+            _targets(0.4, 0.1, 0, 1.5),
+            severity="warning",
+            **_FOUND,
+        ),
+        _regression_case(
+            "ten outputs for one target",
+            "linear",
+            _targets(0, 1, -3, 3),
+            units=10,
+            severity="warning",
+            **_FOUND,
+        ),
+    ),
+)
