@@ -55,6 +55,7 @@ setup(
         ],
     },
     entry_points={
+        "console_scripts": ["gradhealth = tensorboard_gradhealth.cli:main"],
         "tensorboard_plugins": [
             "gradhealth = tensorboard_gradhealth.backend.loader:GradientHealthLoader",
         ],

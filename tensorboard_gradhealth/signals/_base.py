@@ -158,15 +158,19 @@ class UpdateContext:
 
 @dataclasses.dataclass(frozen=True)
 class DirectionContext:
-    """What two steps in a row did to some elements of each of V variables.
+    """What two steps in a row did to n elements of V variables.
 
     Attributes:
-      before: float32 `[V, n]`: change in the step before, zero beyond a variable's last element.
-      change: float32 `[V, n]`: change in this step.
+      before: float32 `[n]`: change in the step before.
+      change: float32 `[n]`: change in this step.
+      owners: int `[n]`: which variable each element is of.
+      variables: V.
     """
 
     before: Tensor
     change: Tensor
+    owners: Any
+    variables: int
 
 
 @dataclasses.dataclass(frozen=True)

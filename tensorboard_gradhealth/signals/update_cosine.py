@@ -8,10 +8,18 @@ from tensorboard_gradhealth.types import NOT_MEASURED, SignalSpec
 
 
 def measure(context: DirectionContext) -> Tensor:
-    product = tf.reduce_sum(context.before * context.change, axis=1)
-    sizes = tf.norm(context.before, axis=1) * tf.norm(context.change, axis=1)
+    products = [
+        context.before * context.change,
+        tf.square(context.before),
+        tf.square(context.change),
+    ]
+    # One sum for each variable, of all three at once.
+    sums = tf.math.unsorted_segment_sum(
+        tf.stack(products, axis=1), context.owners, context.variables
+    )
+    sizes = tf.sqrt(sums[:, 1]) * tf.sqrt(sums[:, 2])
     # What did not move has no direction.
-    return tf.where(tf.equal(sizes, 0.0), NOT_MEASURED, tf.math.divide_no_nan(product, sizes))
+    return tf.where(tf.equal(sizes, 0.0), NOT_MEASURED, tf.math.divide_no_nan(sums[:, 0], sizes))
 
 
 SPEC = SignalSpec(

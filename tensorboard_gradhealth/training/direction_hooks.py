@@ -35,23 +35,30 @@ class DirectionHooks:
         if not (variables and self._instrument.measures("direction")):
             return
         names = tuple(variables)
+        samples = [_sample(variable) for variable in variables.values()]
+        sizes = [int(sample.shape[0]) for sample in samples]
         if names not in self._state:
-            unknown = np.full([len(names), SAMPLE], NOT_MEASURED)
+            unknown = np.full([sum(sizes)], NOT_MEASURED)
             self._state[names] = state_variable(unknown, "at"), state_variable(unknown, "moved")
         at, moved = self._state[names]
-        now = tf.stack([_sample(variable) for variable in variables.values()])
-        known = tf.not_equal(at, NOT_MEASURED)
-        change = tf.where(known, now - at, NOT_MEASURED)
-        both = known & tf.not_equal(moved, NOT_MEASURED)
-        context = DirectionContext(tf.where(both, moved, 0.0), tf.where(both, change, 0.0))
+        now = tf.concat(samples, axis=0)
+        change = tf.where(tf.equal(at, NOT_MEASURED), NOT_MEASURED, now - at)
+        known = tf.not_equal(moved, NOT_MEASURED) & tf.not_equal(at, NOT_MEASURED)
+        context = DirectionContext(
+            before=tf.where(known, moved, 0.0),
+            change=tf.where(known, change, 0.0),
+            owners=np.repeat(np.arange(len(names)), sizes),
+            variables=len(names),
+        )
         self._instrument.direction(names, context)
         at.assign(now)
         moved.assign(change)
 
 
 def _sample(variable: Any) -> Tensor:
-    """Returns float32 `[SAMPLE]`: elements at even distances, zeros where there are fewer."""
-    flat = tf.reshape(tf.cast(tf.convert_to_tensor(variable), tf.float32), [-1])
+    """Returns float32 `[n]`: up to `SAMPLE` elements of a variable, at even distances."""
+    flat = tf.reshape(tf.convert_to_tensor(variable), [-1])
     size = int(flat.shape[0])
-    picked = flat[:: max(1, size // SAMPLE)][:SAMPLE]
-    return tf.pad(picked, [[0, SAMPLE - min(size, SAMPLE)]])
+    if size > SAMPLE:
+        flat = tf.gather(flat, np.linspace(0, size - 1, SAMPLE).astype(np.int32))
+    return tf.cast(flat, tf.float32)

@@ -54,7 +54,9 @@ class GradientHalves:
     def before(self, batch: Any) -> None:
         """Computes the gradients of both halves."""
         batch = keras.utils.unpack_x_y_sample_weight(batch)
-        self._examples = int(keras.tree.flatten(batch)[0].shape[0]) // 2 * 2
+        examples = int(keras.tree.flatten(batch)[0].shape[0])
+        self._session.facts["batch_size"] = examples
+        self._examples = examples // 2 * 2
         self._halves = []
         if self._examples >= MIN_EXAMPLES:
             half = self._examples // 2

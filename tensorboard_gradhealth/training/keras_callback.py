@@ -117,6 +117,7 @@ class HealthCallback(keras.callbacks.Callback):
         self._broken = False
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
+        self._probes: KerasProbes | None = None
         self._last_batch = -1
         self._steps = 0
         self._sampled = 0
@@ -147,7 +148,10 @@ class HealthCallback(keras.callbacks.Callback):
             self._start(model)
         self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard, self._others)
         self._hooks.install()
+        self._sampled = self._steps - SAMPLE_EVERY  # the first trace is of a step in full
         assert self._session is not None
+        if self._probes is not None and self._probes.fits(model):
+            return
         self._probes = KerasProbes(
             model,
             self._session,
@@ -194,7 +198,7 @@ class HealthCallback(keras.callbacks.Callback):
 
     @_guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        assert self._hooks is not None
+        assert self._hooks is not None and self._probes is not None
         self._tell_session()
         probed = self._probes.due(self._steps)
         turn = self._steps < DENSE_STEPS or self._steps - self._sampled >= SAMPLE_EVERY
@@ -207,6 +211,7 @@ class HealthCallback(keras.callbacks.Callback):
 
     @_guarded
     def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        assert self._probes is not None
         self._probes.trained(time.perf_counter() - self._begun)
         taken, self._last_batch = batch - self._last_batch, batch
         self._steps += taken

@@ -66,6 +66,7 @@ class KerasHooks:
         vars(self._model)[_INSTALLED] = self
         for what, reason in distribution.unseen(self._model.distribute_strategy).items():
             self._guard.report(what, reason)
+        _build_optimizer(self._model)
         self._patches.wrap(self._model, "train_step", self._train_step)
         self._patches.wrap(self._model, "compute_loss", self._compute_loss)
         self._optimizers.install(self._patches)
@@ -147,3 +148,14 @@ class KerasHooks:
             with self._guard.protect("labels of the other replicas"):
                 other.data.labels(**named)
         return loss
+
+
+def _build_optimizer(model: keras.Model) -> None:
+    """Makes the optimizer's variables now, as Keras would while it traces the first step.
+
+    There TensorFlow sees them being made, and traces the step, with the hooks, a second time.
+    """
+    replicas = int(model.distribute_strategy.num_replicas_in_sync)
+    own_step = type(model).train_step is not keras.Model.train_step
+    if model.built and replicas == 1 and not own_step and not model.optimizer.built:
+        model.optimizer.build(model.trainable_weights)

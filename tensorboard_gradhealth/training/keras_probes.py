@@ -64,6 +64,7 @@ class KerasProbes:
         step: int,
     ) -> None:
         self._model = model
+        self._trained = _trained(model)
         self._tap = BatchTap(model)
         self._instrument = instrument
         self._guard = guard
@@ -93,6 +94,10 @@ class KerasProbes:
                 raise NotMeasurable("the batch is spread over replicas")
             self._looks[name] = self._makers[name]()
         self._forget_failed()
+
+    def fits(self, model: keras.Model) -> bool:
+        """Whether another fit of `model` can go on with what was traced for this one."""
+        return model is self._model and _trained(model) == self._trained
 
     def due(self, step: int) -> bool:
         """Whether there is something to look at in the `step`-th step."""
@@ -133,3 +138,8 @@ class KerasProbes:
         for name in self._guard.reports.keys() & self._planned.keys():
             del self._planned[name]
         self._now = [name for name in self._now if name in self._planned]
+
+
+def _trained(model: keras.Model) -> list[int]:
+    """Returns the identities of what is trained, which the looks have in their traces."""
+    return [id(variable) for variable in model.trainable_variables]

@@ -209,9 +209,10 @@ def test_weight_growth_is_relative_to_the_first_size() -> None:
 
 @pytest.mark.parametrize("compiled", [False, True])
 def test_update_cosine_tells_steady_steps_from_a_zigzag(compiled: bool) -> None:
-    before = tf.constant([[1.0, 2.0], [1.0, 2.0], [1.0, 0.0], [0.0, 0.0]])
-    change = tf.constant([[2.0, 4.0], [-0.5, -1.0], [0.0, 3.0], [1.0, 1.0]])
-    cosines = measure("update_cosine", DirectionContext(before, change), compiled)
+    before = tf.constant([1.0, 2.0, 1.0, 2.0, 1.0, 0.0, 0.0])
+    change = tf.constant([2.0, 4.0, -0.5, -1.0, 0.0, 3.0, 1.0])
+    context = DirectionContext(before, change, np.array([0, 0, 1, 1, 2, 2, 3]), 4)
+    cosines = measure("update_cosine", context, compiled)
     np.testing.assert_allclose(cosines, [1.0, -1.0, 0.0, NOT_MEASURED], atol=1e-6)
 
 
