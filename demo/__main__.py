@@ -25,7 +25,7 @@ def train(log_dir: Path, seed: int) -> None:
         print(f"[{number:2}/{len(RUNS)}] {run.name:22} {run.story}", flush=True)
         shutil.rmtree(log_dir / run.name, ignore_errors=True)
         keras.backend.clear_session()  # so that every run starts again with the layer `dense`
-        callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0)
+        callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0, **run.options)
         run.train([callback], seed)
         roots = [f"{f.code} {f.rule}" for f in callback.findings if not f.caused_by]
         verdict = ", ".join(roots) or "healthy"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 
@@ -17,6 +17,7 @@ class DemoRun:
       train: Trains with the given Keras callbacks; `seed` decides data, weights and order.
       root_cause: Name of the rule that must come first; "" for a run that must be silent.
       consequences: Rules that must be told as its consequences.
+      options: What the callback is told beside the log directory.
     """
 
     name: str
@@ -24,3 +25,4 @@ class DemoRun:
     train: Callable[[list[Any], int], Any]
     root_cause: str = ""
     consequences: tuple[str, ...] = ()
+    options: Mapping[str, Any] = dataclasses.field(default_factory=dict)

@@ -59,17 +59,22 @@ def _learning_rate(rate: float, callbacks: list[Any], seed: int) -> None:
     model.fit(x, y, epochs=50, verbose=0, callbacks=callbacks)
 
 
+# Sharpness tells why no learning rate fits unscaled inputs: compare the two runs.
+_WITH_CURVATURE = {"preset": "full", "max_share": 1.0}
+
 RUNS = (
     DemoRun(
         "scaling/sick",
         "One of two features is a thousand times larger than the other.",
         lambda callbacks, seed: _scaling(False, callbacks, seed),
         root_cause="unscaled_inputs",
+        options=_WITH_CURVATURE,
     ),
     DemoRun(
         "scaling/fixed",
         "The same data, standardised.",
         lambda callbacks, seed: _scaling(True, callbacks, seed),
+        options=_WITH_CURVATURE,
     ),
     DemoRun(
         "activation/sick",

@@ -8,6 +8,8 @@ FIRST_STEPS = (10, 20, 30, 40, 50)
 """A learning rate that is too high shows early; but step 0 has enough to trace already."""
 EVERY = 50
 """Steps from one look to the next after those."""
+SOON = 20
+"""Steps that lie between two looks at least, where time alone decides."""
 
 
 class Cadence(Protocol):
@@ -31,7 +33,7 @@ class StepCadence:
     """
 
     def __init__(self, step: int) -> None:
-        self._next = _after(step - 1)
+        self._next = _after(step)
 
     def due(self, step: int) -> bool:
         return step >= self._next
@@ -46,8 +48,8 @@ class StepCadence:
 class ShareCadence:
     """Due as often as it takes no more than a share of the time that training takes.
 
-    The first look, which has to trace and compile, counts as set-up: the next one comes when as
-    much time has passed in training, and from there on the share is kept.
+    The first look, which has to trace, counts as set-up. The second one follows soon and tells what
+    a look costs; from there on the share is kept.
 
     Args:
       share: Time of the looks / time of the steps between them, above 0.
@@ -64,7 +66,8 @@ class ShareCadence:
         return step >= self._next and self._wait <= 0.0
 
     def looked(self, step: int, seconds: float) -> None:
-        self._wait = seconds if self._looks == 0 else seconds / self._share
+        self._next = step + SOON
+        self._wait = 0.0 if self._looks == 0 else seconds / self._share
         self._looks += 1
 
     def trained(self, seconds: float) -> None:

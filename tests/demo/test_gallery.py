@@ -14,6 +14,7 @@ from demo._run import DemoRun
 from tensorboard_gradhealth.diagnosis import open_run
 from tensorboard_gradhealth.rules import replay
 from tensorboard_gradhealth.types import Finding
+from tests.logs import read_run
 
 SEEDS = range(5)
 
@@ -22,7 +23,7 @@ pytestmark = pytest.mark.slow
 
 def train(run: DemoRun, seed: int, log_dir: Path) -> list[Finding]:
     keras.backend.clear_session()
-    callback = gradhealth.HealthCallback(log_dir, verbose=0)
+    callback = gradhealth.HealthCallback(log_dir, verbose=0, **run.options)
     run.train([callback], seed)
     assert not callback._guard.reports
     agree(log_dir, callback.findings)
@@ -59,6 +60,16 @@ def test_reference_examples_and_healthy_runs(run: DemoRun, seed: int, tmp_path: 
 @pytest.mark.parametrize("run", illnesses.RUNS, ids=lambda run: run.name)
 def test_other_illnesses(run: DemoRun, tmp_path: Path) -> None:
     expect(run, train(run, 0, tmp_path))
+
+
+def test_sharpness_tells_why_no_learning_rate_fits_unscaled_inputs(tmp_path: Path) -> None:
+    sharpness = {}
+    for run in article.RUNS[:2]:
+        train(run, 2, tmp_path / run.name)
+        values = read_run(tmp_path / run.name).series("hessian_top_eigenvalue").values
+        sharpness[run.name] = float(values[-1, 0, 0])
+    assert sharpness["scaling/sick"] > 1e4
+    assert sharpness["scaling/fixed"] < 10.0
 
 
 def test_healthy_runs_do_learn(tmp_path: Path) -> None:
