@@ -10,10 +10,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test frontend format docs proto clean
+.PHONY: help demo check test frontend format docs screenshots proto clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 18
+	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
 
 demo: $(VENV)/.demo frontend ## Train sick and healthy networks and open them in TensorBoard
 	$(BIN)/python -m demo
@@ -33,7 +33,7 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 test: check ## Run all tests: those of check, with a real TensorBoard, and in a browser
 	@echo "== tests with TensorBoard, training and a browser"
 	.ci/chromium
-	$(BIN)/python -m pytest -m "slow or browser"
+	$(BIN)/python -m pytest -n 2 --dist loadscope -m "slow or browser"
 
 frontend: $(VENV)/.created ## Build the browser part, if its sources changed
 	@node="$$($(BIN)/python _build/frontend.py requires)" && \
@@ -47,6 +47,10 @@ format: $(VENV)/.dev ## Format the Python sources
 docs: $(VENV)/.demo ## Write the pages of rules and signals
 	$(BIN)/python tools/rule_docs.py
 	$(BIN)/python tools/signal_docs.py
+
+screenshots: $(VENV)/.dev frontend ## Take the pictures of the tab in docs/images
+	.ci/chromium
+	$(BIN)/python -m tools.screenshots
 
 proto: $(VENV)/.proto ## Generate the Python code of the log's metadata
 	$(VENV)/proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTO)

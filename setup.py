@@ -50,6 +50,7 @@ setup(
             "playwright>=1.50",
             "pytest>=8",
             "pytest-timeout>=2.3",
+            "pytest-xdist>=3.6",
             "ruff>=0.17,<0.18",
             "types-protobuf>=6.30",
         ],
