@@ -1,43 +1,47 @@
 /** Everything that changes the state: what the user does, and what the server answers. */
-import { type Api, ApiError } from './api';
-import {
-  defaultFinding,
-  mapSignal,
-  rowsOf,
-  signalOfFinding,
-  sortRuns,
-  wantedSignals,
-} from './selectors';
-import type { AppState, Problem } from './state';
+import type { Api } from './api';
+import { rangeOf, togglePicked, type View, viewOf, writeRange } from './choices';
+import { createLoader, type Opening, problemOf } from './loader';
+import { rowOfFinding, signalOfFinding, stepsOfFinding } from './selectors';
+import { type AppState, type MapChoice, OF_ONE_RUN } from './state';
 import type { Store } from './store';
 import type { StepRange } from './timeline';
-import { URL_KEYS, type UrlState } from './url_state';
-import type { RunDetail, Signal } from './wire';
+import { URL_KEYS, type UrlKey, type UrlState } from './url_state';
+import type { Limits, RunDetail } from './wire';
 
 export interface Actions {
-  /** Asks for the list of runs, and for the chosen run where it has news. */
+  /** Asks for the list of runs, and for the chosen runs where they have news. */
   refresh(): Promise<void>;
   chooseRun(run: string): Promise<void>;
+  /** Adds a run to those that are compared with the chosen one, or takes it away. */
+  pickRun(run: string): Promise<void>;
+  /** Adds a curve of the run to the strip, or takes it away. */
+  pickCurve(signal: string): Promise<void>;
+  chooseView(view: View): Promise<void>;
   chooseSignal(signal: string): Promise<void>;
+  /** Opens the charts of a layer; null goes back to the map. */
+  openLayer(name: string | null): Promise<void>;
+  /** Shows the single steps before a finding instead of the whole run; null goes back. */
+  chooseFlight(finding: string | null): Promise<void>;
   /** Choosing what is chosen already gives up the choice. */
-  chooseLayer(layer: string): void;
   chooseFinding(id: string): Promise<void>;
   /** Takes over what a changed address asks for; one that names no run asks for nothing. */
   follow(chosen: UrlState): Promise<void>;
-  zoom(range: StepRange | null): void;
-  set(patch: Partial<Pick<AppState, 'filter' | 'table' | 'fit' | 'live' | 'theme'>>): void;
+  zoom(range: StepRange | null): Promise<void>;
+  /** Changes how the map is drawn. */
+  drawMap(choice: Partial<MapChoice>): Promise<void>;
+  /** Tries other limits on the server; none at all forgets the trial. */
+  tryLimits(limits: Limits): Promise<void>;
+  set(patch: Partial<Pick<AppState, 'filter' | 'table' | 'live' | 'theme' | UrlKey>>): void;
 }
 
-/** Up to this many values all fields of a signal are loaded, beyond it only the first. */
-const MAX_VALUES_WITH_RANGE = 300_000;
-
 export function createActions(store: Store<AppState>, api: Api, now: () => Date): Actions {
-  const loader = createLoader(store, api);
-  const choose = async (patch: Partial<UrlState>) => {
+  const loader = createLoader(store, api, opening);
+  const choose = async (patch: Partial<AppState>) => {
     store.set(patch);
-    await loader.loadSeries();
+    await loader.loadBlocks();
   };
-  const actions: Actions = {
+  return {
     refresh: once(async () => {
       try {
         const { version, runs } = await api.runs();
@@ -46,118 +50,93 @@ export function createActions(store: Store<AppState>, api: Api, now: () => Date)
         store.set({ problem: problemOf(error) });
         return;
       }
-      await loader.loadRun();
+      await Promise.all([loader.loadRuns(), loadSheets(store, api)]);
     }),
     async chooseRun(run) {
       if (run === store.get().run) return;
-      const nothing = { signal: null, layer: null, finding: null, range: null, runProblem: null };
-      store.set({ run, ...nothing });
-      await loader.loadRun();
+      store.set({ run, ...OF_ONE_RUN, limits: {} });
+      await loader.loadRuns();
     },
-    chooseSignal: (signal) => choose({ signal }),
-    chooseLayer: (layer) => store.set({ layer: layer === store.get().layer ? null : layer }),
-    async chooseFinding(id) {
-      const { detail, finding: current, signal } = store.get();
-      const finding = detail?.findings.find((candidate) => candidate.id === id);
-      if (!detail || !finding) return;
-      if (id === current) return choose({ finding: null });
-      await choose({ finding: id, signal: signalOfFinding(detail, finding) ?? signal });
+    async pickRun(run) {
+      store.set({ compare: togglePicked(store.get().compare, run) });
+      await loader.loadRuns();
     },
+    pickCurve: (signal) => choose({ curves: togglePicked(store.get().curves, signal) }),
+    async chooseView(view) {
+      await Promise.all([choose({ view }), loadSheets(store, api)]);
+    },
+    chooseSignal: (signal) => choose({ signal, field: null, scale: null }),
+    openLayer: (layer) =>
+      choose(
+        layer === null ? { view: null, flight: null } : { view: 'layer', layer, flight: null },
+      ),
+    chooseFlight: (flight) => choose({ flight }),
+    chooseFinding: (id) => choose(aboutFinding(store.get(), id)),
     async follow(chosen) {
       const state = store.get();
       if (!chosen.run || URL_KEYS.every((key) => chosen[key] === state[key])) return;
-      if (chosen.run !== state.run) store.set({ range: null, runProblem: null });
+      if (chosen.run !== state.run) store.set(OF_ONE_RUN);
       store.set(chosen);
-      await loader.loadRun();
+      await loader.loadRuns();
     },
-    zoom: (range) => store.set({ range }),
+    zoom: (range) => choose({ steps: writeRange(range) }),
+    drawMap: (choice) => choose(choice),
+    tryLimits: (limits) => tryLimits(store, api, limits),
     set: (patch) => store.set(patch),
   };
-  return actions;
 }
 
-interface Loader {
-  loadRun(): Promise<void>;
-  loadSeries(): Promise<void>;
+function opening(detail: RunDetail, id: string | null): Opening {
+  const finding = detail.findings.find((candidate) => candidate.id === id);
+  if (!finding) return { finding: null, signal: null, layer: null };
+  const signal = signalOfFinding(detail, finding);
+  return { finding: finding.id, signal, layer: rowOfFinding(detail, finding, signal) };
 }
 
-/** Loads what is missing or out of date; drops answers for a run that was left meanwhile. */
-function createLoader(store: Store<AppState>, api: Api): Loader {
-  /** What each loaded signal was loaded at. */
-  const stamps = new Map<string, string>();
+/** The choice that shows a finding: its signal and row, and steps that are not zoomed away. */
+function aboutFinding(state: AppState, id: string): Partial<AppState> {
+  const { detail, finding: current } = state;
+  const finding = detail?.findings.find((candidate) => candidate.id === id);
+  if (!detail || !finding) return {};
+  if (id === current) return { finding: null };
+  const { signal, layer } = opening(detail, id);
+  const range = rangeOf(state.steps);
+  const [first, last] = stepsOfFinding(detail, finding);
+  const hidden = range && (last < range[0] || first > range[1]);
+  return {
+    finding: id,
+    ...(signal && { signal, field: null, scale: null }),
+    ...(layer && { layer, rowFilter: '' }),
+    ...(hidden && { steps: null }),
+    // A finding is to be seen: what is open has to be a chart of this run.
+    ...(['compare', 'rules'].includes(viewOf(state)) && { view: null }),
+    flight: null,
+  };
+}
 
-  async function loadRun(): Promise<void> {
-    const run = settleRun(store);
-    if (run === null) return;
-    if (!isStale(store.get(), run)) return loadSeries();
-    try {
-      const detail = await api.run(run);
-      if (store.get().run !== run) return;
-      takeDetail(store, detail);
-    } catch (error) {
-      if (store.get().run === run) store.set({ runProblem: problemOf(error) });
-      return;
-    }
-    await loadSeries();
+async function loadSheets(store: Store<AppState>, api: Api): Promise<void> {
+  if (viewOf(store.get()) !== 'rules' || store.get().sheets) return;
+  try {
+    store.set({ sheets: await api.rules(), replayProblem: null });
+  } catch (error) {
+    store.set({ replayProblem: problemOf(error) });
   }
-
-  async function loadSeries(): Promise<void> {
-    const { detail, signal } = store.get();
-    if (!detail) return;
-    const stamp = `${detail.run} ${detail.last_step} ${detail.kept}`;
-    const missing = wantedSignals(detail, signal).filter(({ name }) => stamps.get(name) !== stamp);
-    try {
-      await Promise.all(missing.map((spec) => loadOne(detail, spec, stamp)));
-      if (store.get().detail === detail) store.set({ seriesProblem: null });
-    } catch (error) {
-      if (store.get().detail === detail) store.set({ seriesProblem: problemOf(error) });
-    }
-  }
-
-  async function loadOne(detail: RunDetail, spec: Signal, stamp: string): Promise<void> {
-    const rows = Math.max(1, rowsOf(detail, spec).length);
-    const all = rows * spec.kept * spec.fields.length <= MAX_VALUES_WITH_RANGE;
-    const fields = all ? spec.fields : spec.fields.slice(0, 1);
-    const loaded = await api.series(detail.run, spec.name, fields);
-    if (store.get().detail?.run !== detail.run) return;
-    stamps.set(spec.name, stamp);
-    store.set({ series: { ...store.get().series, [spec.name]: loaded } });
-  }
-
-  return { loadRun, loadSeries };
 }
 
-/** The run to show; chooses the sickest where none is. Null where there is nothing to load. */
-function settleRun(store: Store<AppState>): string | null {
-  const { run, runs } = store.get();
-  if (!runs) return null;
-  if (run === null) {
-    const first = sortRuns(runs)[0]?.run ?? null;
-    store.set({ run: first });
-    return first;
-  }
-  return runs.some((known) => known.run === run) ? run : null;
-}
-
-function isStale({ runs, detail, runProblem }: AppState, run: string): boolean {
-  const summary = runs?.find((known) => known.run === run);
-  if (!summary || detail?.run !== run || runProblem) return true;
-  const keys = ['last_step', 'kept', 'written', 'verdict', 'headline'] as const;
-  return keys.some((key) => summary[key] !== detail[key]);
-}
-
-function takeDetail(store: Store<AppState>, detail: RunDetail): void {
-  const state = store.get();
-  if (state.detail?.run === detail.run) {
-    store.set({ detail, runProblem: null });
+async function tryLimits(store: Store<AppState>, api: Api, limits: Limits): Promise<void> {
+  const { run } = store.get();
+  store.set({ limits, replayProblem: null });
+  if (run === null || Object.keys(limits).length === 0) {
+    store.set({ replay: null });
     return;
   }
-  const known = detail.findings.some(({ id }) => id === state.finding);
-  const finding = known ? state.finding : defaultFinding(detail);
-  const shown = detail.findings.find(({ id }) => id === finding);
-  const best = state.signal ?? (shown ? signalOfFinding(detail, shown) : null);
-  const signal = mapSignal(detail, best)?.name ?? null;
-  store.set({ detail, series: {}, finding, signal, runProblem: null, seriesProblem: null });
+  const current = () => store.get().run === run && store.get().limits === limits;
+  try {
+    const replay = await api.replay(run, limits);
+    if (current()) store.set({ replay });
+  } catch (error) {
+    if (current()) store.set({ replay: null, replayProblem: problemOf(error) });
+  }
 }
 
 /** Calls that come while one is under way share its outcome. */
@@ -169,9 +148,4 @@ function once(task: () => Promise<void>): () => Promise<void> {
     });
     return running;
   };
-}
-
-function problemOf(error: unknown): Problem {
-  if (error instanceof ApiError) return { status: error.status, reason: error.reason };
-  return { status: 0, reason: error instanceof Error ? error.message : String(error) };
 }

@@ -4,12 +4,37 @@
  * URLs are relative to the document base (`data/plugin/gradhealth/`), so a path prefix or a
  * proxy in front of TensorBoard needs no care.
  */
-import type { Evidence, Finding, RunDetail, RunList, Series, Signal } from './wire';
+import type {
+  Evidence,
+  Finding,
+  Limits,
+  Replay,
+  RuleSheet,
+  RunDetail,
+  RunList,
+  Series,
+  Signal,
+} from './wire';
 
 export interface Api {
   runs(): Promise<RunList>;
   run(run: string): Promise<RunDetail>;
-  series(run: string, signal: string, fields: readonly string[]): Promise<Series>;
+  series(run: string, signal: string, part: Part): Promise<Series>;
+  /** The single steps that were kept before a finding opened. */
+  flight(run: string, finding: string, signal: string): Promise<Series>;
+  rules(): Promise<RuleSheet[]>;
+  /** What the rules say of a run with other limits. */
+  replay(run: string, limits: Limits): Promise<Replay>;
+}
+
+/** The part of a signal that is wanted; what is left out stands for all. */
+export interface Part {
+  fields: readonly string[];
+  rows: readonly number[] | null;
+  /** Neighbouring points are joined until there are no more than this. */
+  points: number;
+  /** First and last step. */
+  steps: readonly [number, number] | null;
 }
 
 /** A request that brought no usable answer; `status` is 0 when the server was not reached. */
@@ -30,10 +55,29 @@ export function createApi(fetcher: typeof fetch): Api {
   return {
     runs: async () => json<RunList>(await get('runs'), 'runs'),
     run: async (run) => decodeRun(await json<WireRun>(await get('run', { run }), 'run')),
-    series: async (run, signal, fields) => {
-      const response = await get('series', { run, signal, fields: fields.join(',') });
+    series: async (run, signal, part) => {
+      const response = await get('series', { run, signal, ...partQuery(part) });
       return decodeSeries(await response.arrayBuffer());
     },
+    flight: async (run, finding, signal) => {
+      const response = await get('flight', { run, finding, signal });
+      return decodeSeries(await response.arrayBuffer());
+    },
+    rules: async () => (await json<{ rules: RuleSheet[] }>(await get('rules'), 'rules')).rules,
+    replay: async (run, limits) => {
+      const response = await get('replay', { run, limits: JSON.stringify(limits) });
+      const answer = await json<WireReplay>(response, 'replay');
+      return { ...answer, findings: answer.findings.map(decodeFinding) };
+    },
+  };
+}
+
+function partQuery({ fields, rows, points, steps }: Part): Record<string, string> {
+  return {
+    fields: fields.join(','),
+    points: String(points),
+    ...(rows && { rows: rows.join(',') }),
+    ...(steps && { steps: steps.join(',') }),
   };
 }
 
@@ -71,19 +115,24 @@ type WireEvidence = Omit<Evidence, 'value' | 'limit'> & {
 };
 type WireFinding = Omit<Finding, 'evidence'> & { evidence: WireEvidence[] };
 type WireRun = Omit<RunDetail, 'findings'> & { findings: WireFinding[] };
+type WireReplay = Omit<Replay, 'findings'> & { findings: WireFinding[] };
 
 /** Decodes by field, never by value: a layer may well be called "NaN". */
 function decodeRun(run: WireRun): RunDetail {
   return {
     ...run,
     signals: run.signals.map(decodeSignal),
-    findings: run.findings.map((finding) => ({
-      ...finding,
-      evidence: finding.evidence.map((item) => ({
-        ...item,
-        value: Number(item.value),
-        limit: item.limit === null ? null : Number(item.limit),
-      })),
+    findings: run.findings.map(decodeFinding),
+  };
+}
+
+function decodeFinding(finding: WireFinding): Finding {
+  return {
+    ...finding,
+    evidence: finding.evidence.map((item) => ({
+      ...item,
+      value: Number(item.value),
+      limit: item.limit === null ? null : Number(item.limit),
     })),
   };
 }

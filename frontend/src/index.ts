@@ -7,6 +7,7 @@ import { createHost, type Host } from './host';
 import { type AppState, type Cursor, initialState } from './state';
 import { createStore, type Store } from './store';
 import baseStyles from './styles/base.css';
+import chartStyles from './styles/charts.css';
 import findingStyles from './styles/findings.css';
 import layoutStyles from './styles/layout.css';
 import mapStyles from './styles/map.css';
@@ -21,7 +22,7 @@ const POLL_MS = 5_000;
 export function render(): void {
   const host = createHost();
   host.nameDocument(TITLE);
-  addStyles(uplotStyles, baseStyles, layoutStyles, findingStyles, mapStyles);
+  addStyles(uplotStyles, baseStyles, layoutStyles, findingStyles, mapStyles, chartStyles);
   const store = createStore<AppState>(initialState(readHash(host.hash())));
   const cursor = createStore<Cursor>({ column: null, row: null });
   const actions = createActions(store, createApi(window.fetch.bind(window)), () => new Date());

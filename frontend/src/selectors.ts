@@ -1,13 +1,8 @@
 /** Pure functions from the state to what a view draws. */
+import { mapSignals, rowsOf } from './signals';
 import type { StepRange } from './timeline';
 import type { UrlState } from './url_state';
-import type { Finding, Row, RuleState, RunDetail, RunSummary, Signal, Verdict } from './wire';
-
-/** In the order in which they are drawn. */
-export const STRIP_SIGNALS = ['loss', 'learning_rate', 'gradient_global_norm'] as const;
-
-const MAP_AXES = ['variable', 'activation'];
-const DEFAULT_MAP_SIGNAL = 'gradient_norm';
+import type { Finding, Row, RuleState, RunDetail, RunSummary, Verdict } from './wire';
 
 const SICK_FIRST: readonly Verdict[] = [
   'error',
@@ -94,61 +89,22 @@ export function verdictWords(detail: RunDetail): VerdictWords {
   }
 }
 
-/** What people look at first, in this order; other signals take a second look. */
-const MAIN_SIGNALS = ['gradient_norm', 'update_ratio', 'dead_fraction', 'saturated_fraction'];
-
-export interface SignalChoice {
-  /** One click away: the main ones, those that a finding names, and the chosen one. */
-  near: Signal[];
-  others: Signal[];
-  /** Names of the signals that a finding names. */
-  flagged: ReadonlySet<string>;
-}
-
-export function signalChoice(detail: RunDetail, chosen: Signal): SignalChoice {
-  const offered = mapSignals(detail).filter((signal) => signal.kept > 0);
-  const flagged = new Set(
-    detail.findings.flatMap(({ evidence }) => evidence.map(({ signal }) => signal)),
-  );
-  const place = ({ name }: Signal) => MAIN_SIGNALS.indexOf(name) + 1 || MAIN_SIGNALS.length + 1;
-  const isNear = (signal: Signal) =>
-    signal === chosen || flagged.has(signal.name) || MAIN_SIGNALS.includes(signal.name);
-  return {
-    near: offered.filter(isNear).sort((a, b) => place(a) - place(b)),
-    others: offered.filter((signal) => !isNear(signal)),
-    flagged,
-  };
-}
-
-/** Signals that the map can show, measured or not, in the order of the server. */
-export function mapSignals(detail: RunDetail): Signal[] {
-  return detail.signals.filter((signal) => MAP_AXES.includes(signal.axis));
-}
-
-/** The wanted signal if the map can show it, else the usual one, else any. */
-export function mapSignal(detail: RunDetail, wanted: string | null): Signal | null {
-  const measured = mapSignals(detail).filter((signal) => signal.kept > 0);
-  const named = (name: string | null) => measured.find((signal) => signal.name === name);
-  return named(wanted) ?? named(DEFAULT_MAP_SIGNAL) ?? measured[0] ?? null;
-}
-
-export function rowsOf(detail: RunDetail, signal: Signal): Row[] {
-  return detail.rows[signal.axis] ?? [];
-}
-
-/** Names of the signals to load: those of the strip, and that of the map. */
-export function wantedSignals(detail: RunDetail, wanted: string | null): Signal[] {
-  const onMap = mapSignal(detail, wanted);
-  return detail.signals.filter(
-    (signal) =>
-      signal.kept > 0 && (signal === onMap || STRIP_SIGNALS.some((name) => name === signal.name)),
-  );
-}
-
 /** The signal that shows a finding best: the first of its evidence that the map can draw. */
 export function signalOfFinding(detail: RunDetail, finding: Finding): string | null {
   const drawable = new Set(mapSignals(detail).flatMap(({ name, kept }) => (kept > 0 ? name : [])));
   return finding.evidence.find(({ signal }) => drawable.has(signal))?.signal ?? null;
+}
+
+/** The row that shows a finding best: the first it names that the signal has. */
+export function rowOfFinding(
+  detail: RunDetail,
+  finding: Finding,
+  signal: string | null,
+): string | null {
+  const spec = detail.signals.find(({ name }) => name === signal);
+  const names = new Set(spec ? rowsOf(detail, spec).map(({ name }) => name) : []);
+  const wanted = [...finding.layers, ...finding.evidence.map(({ row }) => row)];
+  return wanted.find((name) => names.has(name)) ?? null;
 }
 
 export interface Focus {
@@ -173,6 +129,13 @@ export function focusOf(detail: RunDetail, id: string | null, rows: readonly Row
 export function stepsOfFinding(detail: RunDetail, finding: Finding): StepRange {
   const { first_step, last_step, open } = finding;
   return [first_step, open ? Math.max(last_step, detail.last_step) : last_step];
+}
+
+/** The steps of a finding with some before them, as its cause is to be seen, and some after. */
+export function nearFinding(detail: RunDetail, finding: Finding): StepRange {
+  const [first, last] = stepsOfFinding(detail, finding);
+  const margin = Math.max(5, Math.round((last - first) / 4));
+  return [Math.max(0, first - margin), Math.min(detail.last_step, last + margin)];
 }
 
 /** What opens with a run when nothing was chosen: its first root cause, unless it is a remark. */
@@ -201,7 +164,10 @@ export interface UnknownChoice {
 }
 
 /** What the address asks for and the run does not have: a link may be older than the run. */
-export function unknownChoices(detail: RunDetail, wanted: UrlState): UnknownChoice[] {
+export function unknownChoices(
+  detail: RunDetail,
+  wanted: Pick<UrlState, 'signal' | 'layer' | 'finding'>,
+): UnknownChoice[] {
   const rows = Object.values(detail.rows).flat();
   const known = {
     signal: (name: string) => mapSignals(detail).some((signal) => signal.name === name),

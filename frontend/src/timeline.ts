@@ -49,6 +49,29 @@ export function alignColumns(timeline: Timeline, steps: Float64Array): Int32Arra
   return sources;
 }
 
+/**
+ * The same for a map. A signal that is measured now and then has no point in most columns: its
+ * last one holds until the next, and no longer than the longest pause that the signal made.
+ */
+export function heldColumns(timeline: Timeline, steps: Float64Array): Int32Array {
+  const sources = alignColumns(timeline, steps);
+  const hits = sources.reduce((count, source) => count + (source < 0 ? 0 : 1), 0);
+  if (steps.length < 2 || 2 * hits > sources.length) return sources;
+  const pauses = steps.map((step, index) => step - (steps[index - 1] ?? step));
+  const longest = Math.max(...pauses);
+  let source = -1;
+  return sources.map((_, column) => {
+    const at = timeline.steps[column] as number;
+    while (source + 1 < steps.length && (steps[source + 1] as number) <= at) source++;
+    return source >= 0 && at - (steps[source] as number) < longest ? source : -1;
+  });
+}
+
+/** Whether both have the same windows. */
+export function sameTimeline(a: Timeline, b: Timeline): boolean {
+  return sameSteps(a.steps, b.steps);
+}
+
 /** The part of the timeline within `range`; all of it for null or where nothing would be left. */
 export function zoomed(timeline: Timeline, range: StepRange | null): Timeline {
   const columns = range && columnsOf(timeline, range);

@@ -3,16 +3,36 @@
  *
  * Keys of other plugins and the name of the tab are left as they are.
  */
-export const URL_KEYS = ['run', 'signal', 'layer', 'finding'] as const;
+export const URL_KEYS = [
+  'run',
+  'signal',
+  'layer',
+  'finding',
+  'view',
+  'steps',
+  'compare',
+  'curves',
+] as const;
 
 export type UrlKey = (typeof URL_KEYS)[number];
 export type UrlState = Record<UrlKey, string | null>;
+
+export const NOTHING_CHOSEN: UrlState = {
+  run: null,
+  signal: null,
+  layer: null,
+  finding: null,
+  view: null,
+  steps: null,
+  compare: null,
+  curves: null,
+};
 
 const PLUGIN = 'gradhealth';
 const PREFIX = `p.${PLUGIN}.`;
 
 export function readHash(hash: string): UrlState {
-  const state: UrlState = { run: null, signal: null, layer: null, finding: null };
+  const state: UrlState = { ...NOTHING_CHOSEN };
   for (const token of tokens(hash)) {
     const key = URL_KEYS.find((name) => token.startsWith(`${PREFIX}${name}=`));
     if (key) state[key] = decode(token.slice(PREFIX.length + key.length + 1)) || null;

@@ -101,6 +101,37 @@ export interface RuleState {
   reason: string;
 }
 
+/** A kept stretch of single steps before findings opened. */
+export interface Flight {
+  /** Their ids. */
+  findings: string[];
+  first_step: number;
+  last_step: number;
+  signals: string[];
+}
+
+/** What there is to know of a rule beside its verdict on a run. */
+export interface RuleSheet {
+  rule: string;
+  code: string;
+  group: string;
+  summary: string;
+  limits: Record<string, number>;
+  requires: string[];
+  url: string;
+}
+
+/** Thresholds that replace a rule's own: by rule, then by limit. */
+export type Limits = Record<string, Record<string, number>>;
+
+/** What the rules say of a run with other limits. */
+export interface Replay {
+  run: string;
+  limits: Limits;
+  findings: Finding[];
+  rules: RuleState[];
+}
+
 export interface RunDetail {
   run: string;
   last_step: number;
@@ -116,6 +147,7 @@ export interface RunDetail {
   /** Root causes first, each followed by its consequences. */
   findings: Finding[];
   rules: RuleState[];
+  flights: Flight[];
   notes: string[];
 }
 

@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type Actions, createActions } from '../src/actions';
-import { type Api, ApiError } from '../src/api';
+import { type Api, ApiError, type Part } from '../src/api';
 import { type AppState, initialState } from '../src/state';
 import { createStore, type Store } from '../src/store';
 import { readHash } from '../src/url_state';
-import type { RunDetail, RunSummary } from '../src/wire';
+import type { Limits, RunDetail, RunSummary } from '../src/wire';
 import { detail, finding, series, summary } from './builders';
 
 /** A server whose runs can be changed, and which keeps a list of what it was asked. */
@@ -37,9 +37,25 @@ class FakeApi implements Api {
     return found;
   }
 
-  async series(run: string, signal: string, fields: readonly string[]) {
-    this.asked.push(`series ${signal} ${fields.join()}`);
+  async series(run: string, signal: string, { fields, rows }: Part) {
+    this.asked.push(`series ${signal} ${fields.join()}${rows ? ` of ${rows.join()}` : ''}`);
     return series([[1], [2]], [9], { run, signal, fields: [...fields] });
+  }
+
+  async flight(run: string, id: string, signal: string) {
+    this.asked.push(`flight ${id} ${signal}`);
+    return series([[1], [2]], [9], { run, signal, fields: ['value'] });
+  }
+
+  async rules() {
+    this.asked.push('rules');
+    return [];
+  }
+
+  async replay(run: string, limits: Limits) {
+    this.asked.push(`replay ${JSON.stringify(limits)}`);
+    if (this.failure) throw this.failure;
+    return { run, limits, findings: [], rules: [] };
   }
 }
 
@@ -89,7 +105,12 @@ describe('the first load', () => {
       signal: 'dead_fraction',
       problem: null,
     });
-    expect(Object.keys(store.get().series).sort()).toEqual(['dead_fraction', 'loss']);
+    expect(api.asked.slice(2)).toEqual([
+      'series loss mean,min,max',
+      'series dead_fraction mean,min,max',
+      'series dead_fraction mean,min,max of 0',
+    ]);
+    expect(Object.keys(store.get().blocks)).toHaveLength(3);
   });
 
   it('follows the address', async () => {
@@ -117,14 +138,13 @@ describe('refresh', () => {
 
   it('reloads details and signals when there are new steps, and keeps what is chosen', async () => {
     await actions.refresh();
-    actions.zoom([2, 5]);
-    actions.chooseLayer('dense');
+    await actions.zoom([2, 5]);
     api.asked = [];
     api.details.set('sick', { ...sick, last_step: 19, kept: 20 });
     await actions.refresh();
     expect(api.asked[1]).toBe('run sick');
-    expect(api.asked).toHaveLength(4);
-    expect(store.get()).toMatchObject({ layer: 'dense', finding: 'dead_units', range: [2, 5] });
+    expect(api.asked).toHaveLength(5);
+    expect(store.get()).toMatchObject({ layer: 'dense', finding: 'dead_units', steps: '2-5' });
     expect(store.get().detail?.last_step).toBe(19);
   });
 
@@ -168,10 +188,10 @@ describe('choosing a run', () => {
 
   it('forgets zoom, row and finding of the run before', async () => {
     await actions.refresh();
-    actions.zoom([1, 2]);
+    await actions.zoom([1, 2]);
     await actions.chooseRun('fine');
     expect(store.get()).toMatchObject({
-      range: null,
+      steps: null,
       layer: null,
       finding: null,
       signal: 'gradient_norm',
@@ -200,4 +220,95 @@ it('takes over an address that changes, unless it names no run', async () => {
   expect(store.get().detail?.run).toBe('fine');
   await actions.follow(readHash('#gradhealth'));
   expect(store.get().run).toBe('fine');
+});
+
+describe('views', () => {
+  const flown = {
+    ...sick,
+    flights: [
+      { findings: ['dead_units'], first_step: 0, last_step: 9, signals: ['dead_fraction'] },
+    ],
+  };
+
+  it('of a layer load its rows of every signal, and no others', async () => {
+    await actions.refresh();
+    api.asked = [];
+    await actions.openLayer('dense/kernel');
+    expect(store.get()).toMatchObject({ view: 'layer', layer: 'dense/kernel' });
+    expect(api.asked).toEqual(['series gradient_norm mean,min,max of 0']);
+  });
+
+  it('of a layer show the single steps before a finding', async () => {
+    start('', flown);
+    await actions.refresh();
+    await actions.openLayer('dense');
+    api.asked = [];
+    await actions.chooseFlight('dead_units');
+    expect(api.asked).toEqual(['flight dead_units dead_fraction']);
+    await actions.openLayer('logits');
+    expect(store.get().flight).toBeNull();
+  });
+
+  it('of several runs load their curves, and forget them again', async () => {
+    await actions.refresh();
+    await actions.pickRun('fine');
+    expect(store.get()).toMatchObject({ compare: 'fine' });
+    expect(Object.keys(store.get().others)).toEqual(['fine']);
+    const runs = () => new Set(Object.values(store.get().blocks).map(({ run }) => run));
+    expect(runs()).toEqual(new Set(['sick', 'fine']));
+    await actions.pickRun('fine');
+    await actions.chooseRun('fine');
+    expect(runs()).toEqual(new Set(['fine']));
+  });
+
+  it('of the rules ask for them once', async () => {
+    await actions.refresh();
+    await actions.chooseView('rules');
+    await actions.chooseView('rules');
+    expect(api.asked.filter((route) => route === 'rules')).toHaveLength(1);
+  });
+});
+
+describe('other limits', () => {
+  const limits = { dead_units: { warning: 0.3 } };
+
+  it('are tried on the server, and forgotten', async () => {
+    await actions.refresh();
+    await actions.tryLimits(limits);
+    expect(api.asked).toContain('replay {"dead_units":{"warning":0.3}}');
+    expect(store.get().replay).toMatchObject({ run: 'sick', limits });
+    await actions.tryLimits({});
+    expect(store.get().replay).toBeNull();
+  });
+
+  it('that the server refuses leave its sentence', async () => {
+    await actions.refresh();
+    api.failure = new ApiError(400, 'replay', 'There is no such limit.');
+    await actions.tryLimits(limits);
+    expect(store.get().replayProblem?.reason).toBe('There is no such limit.');
+  });
+
+  it('belong to the run that they were tried on', async () => {
+    await actions.refresh();
+    await actions.tryLimits(limits);
+    await actions.chooseRun('fine');
+    expect(store.get()).toMatchObject({ limits: {}, replay: null });
+  });
+});
+
+it('shows a finding that a zoom has put out of view', async () => {
+  await actions.refresh();
+  store.set({ finding: null });
+  await actions.zoom([0, 2]);
+  await actions.chooseFinding('dead_units');
+  expect(store.get()).toMatchObject({ steps: null, layer: 'dense', view: null });
+});
+
+it('asks the server for a closer look where it joins points', async () => {
+  const long = detail({ signals: detail().signals.map((spec) => ({ ...spec, kept: 4_000 })) });
+  start('', long);
+  await actions.refresh();
+  const before = api.asked.length;
+  await actions.zoom([2, 5]);
+  expect(api.asked.length).toBeGreaterThan(before);
 });

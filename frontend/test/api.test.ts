@@ -33,6 +33,8 @@ function block(fields: string[], rows: number, points: number, values: number[])
   return buffer;
 }
 
+const odd = () => ({ label: '', unit: '', signal: 'loss', step: 3, row: '' });
+
 describe('createApi', () => {
   it('asks relative to the document, with names encoded', async () => {
     const { urls, fetch } = fetcher(() => Response.json(detail()));
@@ -69,6 +71,35 @@ describe('createApi', () => {
     const body = { ...detail(), signals: [{ ...signal(), healthy: ['-Infinity', null] }] };
     const run = await createApi(fetcher(() => Response.json(body)).fetch).run('cnn');
     expect(run.signals[0]?.healthy).toEqual([Number.NEGATIVE_INFINITY, null]);
+  });
+
+  it('asks for the part of a signal that is wanted, and for no more', async () => {
+    const { urls, fetch } = fetcher(() => new Response(block(['mean'], 1, 1, [1])));
+    const part = { fields: ['mean', 'max'], rows: null, points: 400, steps: null };
+    await createApi(fetch).series('cnn', 'loss', part);
+    await createApi(fetch).series('cnn', 'loss', { ...part, rows: [3, 5], steps: [10, 20] });
+    await createApi(fetch).flight('cnn', 'dead_units#2', 'loss');
+    expect(urls).toEqual([
+      './series?run=cnn&signal=loss&fields=mean%2Cmax&points=400',
+      './series?run=cnn&signal=loss&fields=mean%2Cmax&points=400&rows=3%2C5&steps=10%2C20',
+      './flight?run=cnn&finding=dead_units%232&signal=loss',
+    ]);
+  });
+
+  it('tries other limits and decodes what was found', async () => {
+    const evidence = { ...odd(), value: 'NaN', limit: null };
+    const body = {
+      run: 'cnn',
+      limits: {},
+      findings: [{ ...finding(), evidence: [evidence] }],
+      rules: [],
+    };
+    const { urls, fetch } = fetcher(() => Response.json(body));
+    const replay = await createApi(fetch).replay('cnn', { dead_units: { warning: 0.3 } });
+    expect(urls).toEqual([
+      './replay?run=cnn&limits=%7B%22dead_units%22%3A%7B%22warning%22%3A0.3%7D%7D',
+    ]);
+    expect(replay.findings[0]?.evidence[0]?.value).toBeNaN();
   });
 
   it('passes on the sentence of the server', async () => {

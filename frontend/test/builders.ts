@@ -86,6 +86,7 @@ export function detail(patch: Partial<RunDetail> = {}): RunDetail {
     ],
     findings: [],
     rules: [],
+    flights: [],
     notes: [],
     ...patch,
   };

@@ -1,7 +1,8 @@
 import { describe, expect, it } from 'vitest';
-import { CODE, createPalette } from '../src/charts/color';
-import { encode, gather, paint, pool } from '../src/charts/heat_map';
+import { CODE, coderOf, createPalette } from '../src/charts/color';
+import { encode, gather, gatherRows, paint, pool, specialsIn } from '../src/charts/heat_map';
 import { groups } from '../src/charts/map_drawing';
+import { NOT_MEASURED } from '../src/wire';
 
 const linear = { scale: 'linear', lo: 0, hi: 1 } as const;
 
@@ -10,6 +11,31 @@ it('encodes rows by the shared columns', () => {
   const gathered = gather(values, 2, 2, Int32Array.of(-1, 0, 1));
   const grid = encode(gathered, 2, 3, linear);
   expect([...grid.codes]).toEqual([CODE.missing, 0, 255, CODE.missing, 255, CODE.nan]);
+});
+
+it('folds rows into lines, and loses no incident', () => {
+  const grid = { rows: 3, columns: 2, codes: Uint16Array.of(10, CODE.nan, 20, 30, 40, 50) };
+  const folded = gatherRows(grid, [[0, 1], [2]]);
+  expect([folded.rows, ...folded.codes]).toEqual([2, 15, CODE.nan, 40, 50]);
+});
+
+it('encodes a log scale as the exact coder does, to within a level', () => {
+  const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+  const odd = [nan, inf, -inf, NOT_MEASURED, 0, -0, -1, 1e-45, 3.4e38, -3.4e38];
+  const values = Float32Array.from({ length: 5_000 }, (_, i) => 10 ** (i / 500 - 7));
+  const domain = { scale: 'log', lo: 1e-6, hi: 1 } as const;
+  const all = Float32Array.of(...odd, ...values);
+  const codeOf = coderOf(domain);
+  const { codes } = encode(all, 1, all.length, domain);
+  expect([...codes.subarray(0, odd.length)]).toEqual([...all.subarray(0, odd.length)].map(codeOf));
+  values.forEach((value, i) => {
+    expect(Math.abs((codes[odd.length + i] as number) - codeOf(value))).toBeLessThanOrEqual(1);
+  });
+});
+
+it('lists the special codes that occur', () => {
+  const codes = Uint16Array.of(3, CODE.nan, CODE.zero, 3);
+  expect(specialsIn({ rows: 1, columns: 4, codes })).toEqual(new Set([CODE.nan, CODE.zero]));
 });
 
 describe('pool', () => {

@@ -19,8 +19,12 @@ describe('lineData', () => {
     ]);
   });
 
-  it('leaves a gap where the series has no point', () => {
-    expect(lineData(series([[1, 2]], [0, 9]), 0, timeline([0, 5, 9])).mean).toEqual([1, null, 2]);
+  it('goes on where the series has no point', () => {
+    expect(lineData(series([[1, 2]], [0, 9]), 0, timeline([0, 5, 9])).mean).toEqual([
+      1,
+      undefined,
+      2,
+    ]);
   });
 
   it('reads its own row', () => {

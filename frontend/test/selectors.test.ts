@@ -3,15 +3,14 @@ import {
   defaultFinding,
   filterRuns,
   focusOf,
-  mapSignal,
-  rowsOf,
+  nearFinding,
   signalOfFinding,
   sortRuns,
   stories,
   unknownChoices,
   verdictWords,
-  wantedSignals,
 } from '../src/selectors';
+import { mapSignal, rowsOf, runSignals, stripCharts, stripSignals } from '../src/signals';
 import { detail, finding, signal, summary } from './builders';
 
 describe('sortRuns', () => {
@@ -86,10 +85,54 @@ describe('signals of the map', () => {
     ).toBeNull();
   });
 
-  it('loads the curves and the map, no more', () => {
-    const names = wantedSignals(detail(), 'dead_fraction').map(({ name }) => name);
-    expect(names).toEqual(['dead_fraction', 'loss']);
+  it('draws signals of any axis but that of the run, known or not', () => {
+    const unheard = signal({ name: 'unheard_of', axis: 'metric' });
+    expect(mapSignal(detail({ signals: [unheard] }), 'unheard_of')).toBe(unheard);
+    const ofRun = signal({ name: 'loss', axis: 'run' });
+    expect(mapSignal(detail({ signals: [ofRun] }), 'loss')).toBeNull();
   });
+});
+
+describe('the curves above the map', () => {
+  const ofRun = (name: string, kept = 10) => signal({ name, axis: 'run', kept });
+
+  it('are the usual ones that were measured, validation beside training', () => {
+    const signals = ['stability_margin', 'validation_loss', 'loss', 'other'].map((n) => ofRun(n));
+    const run = detail({ signals: [...signals, ofRun('learning_rate', 0)] });
+    const drawn = stripCharts(run).map(({ signal: { name }, companion }) => [
+      name,
+      companion?.name,
+    ]);
+    expect(drawn).toEqual([
+      ['loss', 'validation_loss'],
+      ['stability_margin', undefined],
+    ]);
+    expect(stripSignals(run)).toHaveLength(3);
+  });
+
+  it('hold what was picked, and a signal nobody heard of can be', () => {
+    const run = detail({ signals: [ofRun('loss'), ofRun('unheard_of'), ofRun('other')] });
+    expect(runSignals(run)).toHaveLength(3);
+    const drawn = stripCharts(run, 'unheard_of\ngone').map(({ signal: { name } }) => name);
+    expect(drawn).toEqual(['loss', 'unheard_of']);
+  });
+
+  it('hold what a finding names, too', () => {
+    const evidence = [
+      { label: '', value: 1, limit: 1, unit: '', signal: 'clip_rate', step: 0, row: '' },
+    ];
+    const run = detail({
+      signals: [ofRun('loss'), ofRun('clip_rate')],
+      findings: [finding({ evidence })],
+    });
+    expect(stripCharts(run).map(({ signal: { name } }) => name)).toEqual(['loss', 'clip_rate']);
+  });
+});
+
+it('leaves room around the steps of a finding, within the run', () => {
+  const short = finding({ first_step: 100, last_step: 140, open: false });
+  expect(nearFinding(detail({ last_step: 145 }), short)).toEqual([90, 145]);
+  expect(nearFinding(detail({ last_step: 9 }), finding({ first_step: 2 }))).toEqual([0, 9]);
 });
 
 describe('focus', () => {

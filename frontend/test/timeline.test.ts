@@ -1,5 +1,12 @@
 import { describe, expect, it } from 'vitest';
-import { alignColumns, columnsOf, stepTicks, unionTimeline, zoomed } from '../src/timeline';
+import {
+  alignColumns,
+  columnsOf,
+  heldColumns,
+  stepTicks,
+  unionTimeline,
+  zoomed,
+} from '../src/timeline';
 import { series, timeline } from './builders';
 
 it('shares the steps of all series, each once', () => {
@@ -12,6 +19,25 @@ it('shares the steps of all series, each once', () => {
 
 it('says which point of a series belongs to a column, or that none does', () => {
   expect([...alignColumns(timeline([0, 5, 9]), Float64Array.of(5, 9))]).toEqual([-1, 0, 1]);
+});
+
+describe('a signal that is measured now and then', () => {
+  const steps = Float64Array.from({ length: 10 }, (_, step) => step);
+  const held = (...at: number[]) => [
+    ...heldColumns({ steps, firstSteps: steps }, Float64Array.from(at)),
+  ];
+
+  it('holds until it is measured again, no longer than its longest pause', () => {
+    expect(held(1, 4)).toEqual([-1, 0, 0, 0, 1, 1, 1, -1, -1, -1]);
+  });
+
+  it('that is measured at most windows shows where it was not', () => {
+    expect(held(0, 1, 2, 5, 6, 7)).toEqual([0, 1, 2, -1, -1, 3, 4, 5, -1, -1]);
+  });
+
+  it('that was measured once does not seem to go on', () => {
+    expect(held(3).filter((source) => source >= 0)).toHaveLength(1);
+  });
 });
 
 describe('ranges of steps', () => {

@@ -1,7 +1,7 @@
 import { expect, it } from 'vitest';
-import { isOurTab, readHash, writeHash } from '../src/url_state';
+import { isOurTab, NOTHING_CHOSEN, readHash, writeHash } from '../src/url_state';
 
-const nothing = { run: null, signal: null, layer: null, finding: null };
+const nothing = NOTHING_CHOSEN;
 
 it('reads our keys and no others', () => {
   const hash = '#gradhealth&p.gradhealth.run=a%2Fb&p.other.run=x&tagFilter=y&p.gradhealth.new=1';
@@ -14,7 +14,13 @@ it('survives what is not a valid encoding', () => {
 });
 
 it('gives back what it wrote, for names with any character', () => {
-  const state = { ...nothing, run: 'a&b=c#d/é', layer: '<img>', finding: 'dead_units#2' };
+  const state = {
+    ...nothing,
+    run: 'a&b=c#d/é',
+    layer: '<img>',
+    finding: 'dead_units#2',
+    compare: 'x\ny',
+  };
   expect(readHash(writeHash('', state))).toEqual(state);
 });
 

@@ -3,12 +3,13 @@ import { render } from 'preact';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Actions, createActions } from '../src/actions';
 import type { Api } from '../src/api';
+import { blockKey } from '../src/blocks';
 import { type AppState, type Cursor, initialState } from '../src/state';
 import { createStore } from '../src/store';
 import { readHash } from '../src/url_state';
 import { App } from '../src/views/app';
 import { AppContext } from '../src/views/context';
-import { summarize } from '../src/views/map_table';
+import { withLimit } from '../src/views/limit_form';
 import type { RunDetail } from '../src/wire';
 import { detail, finding, series, summary } from './builders';
 
@@ -163,27 +164,59 @@ it('shows hostile names as the text they are', () => {
       finding({ title: HOSTILE, layers: [HOSTILE], fixes: [{ text: HOSTILE, code: HOSTILE }] }),
     ],
   });
-  const loaded = { gradient_norm: series([[1]], [9]) };
-  const { page } = showRun(run, { finding: 'dead_units', series: loaded, table: true });
+  const blocks = { [blockKey(HOSTILE, 'gradient_norm')]: series([[1]], [9], { run: HOSTILE }) };
+  const { page } = showRun(run, { finding: 'dead_units', blocks, table: true });
   expect(page.querySelectorAll('img, script')).toHaveLength(0);
   expect(page.querySelector('.table-view th[scope=row]')?.textContent).toBe(HOSTILE);
   expect(page.querySelector('[data-testid=run-item] .run-name')?.textContent).toBe(HOSTILE);
 });
 
-describe('the map as a table', () => {
-  it('counts what is not finite, and keeps it out of lowest and highest', () => {
-    const values = [2, Number.NaN, Number.POSITIVE_INFINITY, 1, Number.NaN];
-    expect(summarize(values)).toEqual({
-      first: 2,
-      lowest: 1,
-      highest: 2,
-      last: Number.NaN,
-      nans: 2,
-      infs: 1,
-    });
+describe('limits to try', () => {
+  const sheet = {
+    rule: 'dead_units',
+    code: 'GH401',
+    group: 'activation',
+    summary: '',
+    limits: { warning: 0.5, error: 0.9 },
+    requires: [],
+    url: '',
+  };
+
+  it('are only those that were changed', () => {
+    const one = withLimit({}, sheet, 'warning', 0.3);
+    const both = withLimit(one, sheet, 'error', 0.8);
+    expect(both).toEqual({ dead_units: { warning: 0.3, error: 0.8 } });
+    expect(withLimit(both, sheet, 'error', 0.9)).toEqual(one);
+    expect(withLimit(one, sheet, 'warning', 0.5)).toEqual({});
   });
 
-  it('has nothing to say of a row that was never measured', () => {
-    expect(summarize([])).toMatchObject({ first: undefined, lowest: undefined, nans: 0 });
+  it('are set apart from what ran live', () => {
+    const rules = [{ rule: 'dead_units', code: 'GH401', state: 'clean' as const, reason: '' }];
+    const replay = {
+      run: 'cnn',
+      limits: { dead_units: { warning: 0.3 } },
+      findings: [finding()],
+      rules: [{ rule: 'dead_units', code: 'GH401', state: 'firing' as const, reason: '' }],
+    };
+    const { page } = showRun(detail({ rules }), {
+      view: 'rules',
+      sheets: [sheet],
+      limits: replay.limits,
+      replay,
+    });
+    expect(find(page, 'trial')?.textContent).toContain('A trial, not what ran live');
+    expect(find(page, 'trial')?.textContent).toContain('New: Dead units');
+    expect(find(page, 'tried-state')?.textContent).toContain('firing');
+    expect(find(page, 'reset-limits')).not.toBeNull();
   });
+});
+
+it('compares findings and settings of the runs that were picked', () => {
+  const { page } = showRun(detail({ facts: { batch_size: 8 } }), {
+    view: 'compare',
+    compare: 'other',
+    others: { other: detail({ run: 'other', facts: { batch_size: 64 } }) },
+  });
+  expect(find(page, 'other-verdicts')?.textContent).toContain('other');
+  expect(find(page, 'compare')?.textContent).toContain('batch size864');
 });

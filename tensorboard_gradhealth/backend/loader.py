@@ -8,9 +8,13 @@ costs this plugin only.
 from __future__ import annotations
 
 import argparse
-from typing import Any
+import sys
+from typing import TYPE_CHECKING, Any
 
 from tensorboard.plugins import base_plugin
+
+if TYPE_CHECKING:
+    from tensorboard_gradhealth.backend.judging import RuleSheet
 
 PLUGIN_NAME = "gradhealth"
 
@@ -52,7 +56,26 @@ class GradientHealthLoader(base_plugin.TBLoader):
         from tensorboard_gradhealth.backend.plugin import GradientHealthPlugin
         from tensorboard_gradhealth.rules import replay
 
-        return GradientHealthPlugin(context, judge=replay)
+        return GradientHealthPlugin(context, judge=replay, sheets=_rule_sheets())
+
+
+def _rule_sheets() -> list[RuleSheet]:
+    """Describes the rules for those who look at them: their docstrings are their pages."""
+    from tensorboard_gradhealth.backend.judging import RuleSheet
+    from tensorboard_gradhealth.rules import RULES
+
+    return [
+        RuleSheet(
+            rule=rule.name,
+            code=rule.code,
+            group=rule.group,
+            summary=(sys.modules[rule.check.__module__].__doc__ or "").partition("\n")[0],
+            limits=dict(rule.limits),
+            requires=rule.requires,
+            url=rule.url,
+        )
+        for rule in RULES
+    ]
 
 
 def _sample_count(text: str) -> int:

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import functools
 import gzip
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from tensorboard import errors, plugin_util
@@ -15,8 +16,9 @@ from tensorboard.backend import http_util
 from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
-from tensorboard_gradhealth.backend import queries, static_files
-from tensorboard_gradhealth.backend.runs import Judge, Runs
+from tensorboard_gradhealth.backend import blocks, queries, static_files
+from tensorboard_gradhealth.backend.judging import Judge, RuleSheet, parse_limits
+from tensorboard_gradhealth.backend.runs import Runs
 from tensorboard_gradhealth.storage.metadata import PLUGIN_NAME
 from tensorboard_gradhealth.storage.reader import UnknownName, UnreadableRun
 
@@ -39,9 +41,12 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
 
     plugin_name = PLUGIN_NAME
 
-    def __init__(self, context: base_plugin.TBContext, judge: Judge) -> None:
-        """Takes what TensorBoard hands to a plugin, and the rules that judge a run afterwards."""
+    def __init__(
+        self, context: base_plugin.TBContext, judge: Judge, sheets: Sequence[RuleSheet]
+    ) -> None:
+        """Takes what TensorBoard hands to a plugin, and who judges runs and by which rules."""
         self._runs = Runs(context.data_provider, judge)
+        self._sheets = sheets
 
     def get_plugin_apps(self) -> dict[str, Any]:
         """See `TBPlugin.get_plugin_apps`."""
@@ -50,6 +55,8 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             "/run": self._serve(self._run_route),
             "/series": self._serve(self._series_route),
             "/flight": self._serve(self._flight_route),
+            "/rules": self._serve(self._rules_route),
+            "/replay": self._serve(self._replay_route),
             "/static/*": self._serve(self._static_route),
         }
 
@@ -93,17 +100,33 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
 
     def _series_route(self, request: Any, where: _Where) -> Any:
         run, signal = _argument(request, "run"), _argument(request, "signal")
-        fields = request.args["fields"].split(",") if "fields" in request.args else None
-        return _respond_binary(
-            request, queries.series(self._runs.reader(*where, run), signal, fields)
+        part = blocks.Part(
+            fields=request.args["fields"].split(",") if "fields" in request.args else None,
+            rows=_whole_numbers(request, "rows"),
+            points=next(iter(_whole_numbers(request, "points") or ()), None),
+            steps=_steps(request),
         )
+        return _respond_binary(request, blocks.series(self._runs.reader(*where, run), signal, part))
 
     def _flight_route(self, request: Any, where: _Where) -> Any:
         run, finding = _argument(request, "run"), _argument(request, "finding")
         reader = self._runs.reader(*where, run)
         return _respond_binary(
-            request, queries.flight(reader, finding, _argument(request, "signal"))
+            request, blocks.flight(reader, finding, _argument(request, "signal"))
         )
+
+    def _rules_route(self, request: Any, where: _Where) -> Any:
+        return http_util.Respond(request, queries.rules(self._sheets), "application/json")
+
+    def _replay_route(self, request: Any, where: _Where) -> Any:
+        run = _argument(request, "run")
+        try:
+            limits = parse_limits(json.loads(_argument(request, "limits")))
+            findings, states = self._runs.replay(*where, run, limits)
+        except ValueError as error:
+            raise queries.BadArgument(str(error)) from error
+        answer = queries.replay(run, limits, findings, states)
+        return http_util.Respond(request, answer, "application/json")
 
     def _static_route(self, request: Any, where: _Where) -> Any:
         name = request.path.partition("/static/")[2]
@@ -127,3 +150,22 @@ def _argument(request: Any, name: str) -> str:
     if not value:
         raise queries.BadArgument(f"The argument {name!r} is missing.")
     return str(value)
+
+
+def _whole_numbers(request: Any, name: str) -> list[int] | None:
+    text = request.args.get(name)
+    if text is None:
+        return None
+    try:
+        return [int(part) for part in text.split(",")]
+    except ValueError:
+        raise queries.BadArgument(f"{name} is {text!r}; give whole numbers.") from None
+
+
+def _steps(request: Any) -> tuple[float, float] | None:
+    numbers = _whole_numbers(request, "steps")
+    if numbers is None:
+        return None
+    if len(numbers) != 2:
+        raise queries.BadArgument(f"steps has {len(numbers)} numbers; give the first and the last.")
+    return float(numbers[0]), float(numbers[1])

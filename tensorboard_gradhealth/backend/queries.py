@@ -1,22 +1,18 @@
-"""Answers of the HTTP API as pure functions; docs/http_api.md describes them."""
+"""The JSON answers of the HTTP API as pure functions; docs/http_api.md describes them."""
 
 from __future__ import annotations
 
 import dataclasses
-import json
-import struct
 from collections.abc import Iterable, Sequence
-from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-
+from tensorboard_gradhealth.backend.judging import Limits, RuleSheet
 from tensorboard_gradhealth.backend.runs import Diagnosis
-from tensorboard_gradhealth.storage.reader import RunReader, UnknownName, UnreadableRun
+from tensorboard_gradhealth.storage.reader import RunReader, UnreadableRun
 from tensorboard_gradhealth.types import (
     SEVERITIES,
     Finding,
     Json,
+    RuleState,
     RunInfo,
     SignalSpec,
     finding_to_json,
@@ -49,78 +45,21 @@ def run(diagnosis: Diagnosis, reader: RunReader | None) -> Json:
     }
 
 
-def series(reader: RunReader, signal: str, fields: Sequence[str] | None) -> bytes:
-    """Answers `GET series`.
+def rules(sheets: Iterable[RuleSheet]) -> Json:
+    """Answers `GET rules`."""
+    return {"rules": [dataclasses.asdict(sheet) for sheet in sheets]}
 
-    Args:
-      reader: Of the run.
-      signal: Name of the signal.
-      fields: Which of its fields to send, in this order; None for all.
 
-    Raises:
-      UnknownName: There is no such signal.
-      BadArgument: There is no such field.
-      UnreadableRun: The signal is damaged.
-    """
-    data = reader.series(signal)
-    known = reader.info().signals[signal].fields
-    chosen = known if fields is None else fields
-    for field in chosen:
-        if field not in known:
-            raise BadArgument(f"{signal!r} has no field {field!r}; it has: {', '.join(known)}.")
-    values = data.values[:, :, [known.index(field) for field in chosen]]
-    header = {
-        "run": reader.run,
-        "signal": signal,
-        "fields": list(chosen),
-        "rows": values.shape[1],
-        "points": values.shape[0],
+def replay(
+    run: str, limits: Limits, findings: Sequence[Finding], states: Sequence[RuleState]
+) -> Json:
+    """Answers `GET replay`: what the rules say with other limits."""
+    return {
+        "run": run,
+        "limits": limits,
+        "findings": [finding_to_json(finding) for finding in in_order(findings)],
+        "rules": [dataclasses.asdict(state) for state in states],
     }
-    return _pack(header, [data.steps, data.first_steps, data.wall_times], values)
-
-
-def flight(reader: RunReader, finding: str, signal: str) -> bytes:
-    """Answers `GET flight`.
-
-    Args:
-      reader: Of the run.
-      finding: `id` of a finding.
-      signal: Name of a signal that is measured at every step.
-
-    Raises:
-      UnknownName: No flight was kept for the finding, or it lacks the signal.
-      UnreadableRun: The flight is damaged.
-    """
-    found = next((flight for flight in reader.flights() if finding in flight.findings), None)
-    if found is None:
-        kept = ", ".join(name for flight in reader.flights() for name in flight.findings) or "none"
-        raise UnknownName(f"No single steps were kept for {finding!r}; there are for: {kept}.")
-    if signal not in found.signals:
-        known = ", ".join(found.signals)
-        raise UnknownName(
-            f"The steps before {finding!r} lack the signal {signal!r}; known: {known}."
-        )
-    values = found.signals[signal]
-    steps = np.arange(found.first_step, found.first_step + len(values))
-    header = {
-        "run": reader.run,
-        "finding": finding,
-        "signal": signal,
-        "fields": ["value"],
-        "rows": values.shape[1],
-        "points": values.shape[0],
-    }
-    wall_times = np.full(len(values), found.wall_time)
-    return _pack(header, [steps, steps, wall_times], values[:, :, np.newaxis])
-
-
-def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[Any]) -> bytes:
-    """Lays out an answer for typed arrays: `[T]` each, and values `[T, rows, fields]`."""
-    text = json.dumps(header).encode()
-    text += b" " * (-(4 + len(text)) % 8)
-    arrays = [array.astype("<f8").tobytes() for array in times]
-    last = values.transpose(2, 1, 0).astype("<f4").tobytes()
-    return b"".join([struct.pack("<I", len(text)), text, *arrays, last])
 
 
 def in_order(findings: Sequence[Finding]) -> list[Finding]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import math
 import threading
+import time
 from collections.abc import Callable, Hashable, Sequence
 from typing import Any, Generic, Literal, TypeVar
 
 from tensorboard.util import tb_logging
 
+from tensorboard_gradhealth.backend.judging import Judge, Limits
 from tensorboard_gradhealth.storage.reader import RunReader, UnknownName, UnreadableRun, list_runs
 from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
-
-Judge = Callable[[RunInfo, Sequence[Record]], tuple[list[Finding], list[RuleState]]]
 
 T = TypeVar("T")
 
@@ -23,6 +24,10 @@ _READERS_KEPT = 4
 """A reader holds the whole run, tens of megabytes for a large model; people look at few at once."""
 
 _DIAGNOSES_KEPT = 1000
+
+_LISTING_SECONDS = 1.0
+"""A page asks for a dozen things at once, each of which needs the list of runs, and a listing takes
+tens of milliseconds; TensorBoard itself looks for news every few seconds."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -53,10 +58,20 @@ class Diagnosis:
 class Runs:
     """Hands out readers and diagnoses; safe for use by the threads of a server."""
 
-    def __init__(self, provider: Any, judge: Judge) -> None:
-        """Takes TensorBoard's data provider, and the rules for runs that were not judged live."""
+    def __init__(
+        self, provider: Any, judge: Judge, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        """Starts with nothing read.
+
+        Args:
+          provider: TensorBoard's data provider.
+          judge: The rules, for runs that were not judged live.
+          clock: Seconds, by which the list of runs grows old.
+        """
         self._provider = provider
         self._judge = judge
+        self._clock = clock
+        self._listings: dict[str, tuple[float, dict[str, Hashable]]] = {}
         self._lock = threading.RLock()
         self._readers: _Latest[RunReader] = _Latest(_READERS_KEPT)
         self._diagnoses: _Latest[Diagnosis] = _Latest(_DIAGNOSES_KEPT)
@@ -64,7 +79,7 @@ class Runs:
 
     def diagnoses(self, ctx: Any, experiment_id: str) -> list[Diagnosis]:
         """Returns the diagnoses of all runs."""
-        runs = list_runs(self._provider, ctx, experiment_id)
+        runs = self._list(ctx, experiment_id)
         return [self._diagnosis(ctx, experiment_id, run, state) for run, state in runs.items()]
 
     def diagnosis(self, ctx: Any, experiment_id: str, run: str) -> Diagnosis:
@@ -80,8 +95,33 @@ class Runs:
         """
         return self._reader(ctx, experiment_id, run, self._state(ctx, experiment_id, run))
 
+    def replay(
+        self, ctx: Any, experiment_id: str, run: str, limits: Limits
+    ) -> tuple[list[Finding], list[RuleState]]:
+        """Judges one run again with other limits; what was found live stays what it is.
+
+        Raises:
+          UnknownName: There is no such run.
+          UnreadableRun: It cannot be read, or the rules fail on it.
+          ValueError: `limits` names a rule or a limit that there is not.
+        """
+        reader = self.reader(ctx, experiment_id, run)
+        self._judge(reader.info(), [], limits=limits)
+        with self._lock:  # a reader reads on demand, and is shared
+            records = reader.records()
+        return self._replay(reader.info(), records, limits)
+
+    def _list(self, ctx: Any, experiment_id: str) -> dict[str, Hashable]:
+        with self._lock:
+            now = self._clock()
+            read, runs = self._listings.get(experiment_id, (-math.inf, {}))
+            if now - read >= _LISTING_SECONDS:
+                runs = list_runs(self._provider, ctx, experiment_id)
+                self._listings[experiment_id] = now, runs
+            return runs
+
     def _state(self, ctx: Any, experiment_id: str, run: str) -> Hashable:
-        runs = list_runs(self._provider, ctx, experiment_id)
+        runs = self._list(ctx, experiment_id)
         if run not in runs:
             known = ", ".join(repr(name) for name in runs) or "none"
             raise UnknownName(
@@ -126,10 +166,10 @@ class Runs:
         )
 
     def _replay(
-        self, info: RunInfo, records: Sequence[Record]
+        self, info: RunInfo, records: Sequence[Record], limits: Limits | None = None
     ) -> tuple[list[Finding], list[RuleState]]:
         try:
-            return self._judge(info, records)
+            return self._judge(info, records, limits=limits)
         except Exception as error:
             # A rule that trips over a strange log must not cost the other runs.
             raise UnreadableRun(f"The rules failed on this run: {error!r}") from error

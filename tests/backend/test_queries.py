@@ -6,17 +6,15 @@ import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 
 from tensorboard_gradhealth.backend import queries
 from tensorboard_gradhealth.backend.runs import Diagnosis
 from tensorboard_gradhealth.storage import codec
-from tensorboard_gradhealth.storage.reader import RunReader, UnknownName
+from tensorboard_gradhealth.storage.reader import RunReader
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import RuleState
 from tests.logs import finding, flight, info, read_run, record, write_run
-from tests.tensorboard_process import decode_series
 
 CLEAN = (RuleState("dead_units", "GH401", "clean"),)
 BLIND = (RuleState("dead_units", "GH401", "not evaluated", "Nothing was recorded."),)
@@ -125,45 +123,6 @@ def test_sampling_and_changed_layers_are_noted(tmp_path: Path) -> None:
     assert "changed at step 7" in notes[1]
 
 
-def test_series_is_laid_out_for_typed_arrays(tmp_path: Path) -> None:
-    write_run(tmp_path, range(3, 6))
-    body = queries.series(read_run(tmp_path), "gradient_norm", ["max", "mean"])
-    length = int.from_bytes(body[:4], "little")
-    assert (4 + length) % 8 == 0
-    got = decode_series(body)
-    assert got.header == {
-        "run": ".",
-        "signal": "gradient_norm",
-        "fields": ["max", "mean"],
-        "rows": 2,
-        "points": 3,
-    }
-    assert got.steps.tolist() == got.first_steps.tolist() == [3, 4, 5]
-    np.testing.assert_allclose(got.values[0], [[3, 4, 5], [3.1, 4.1, 5.1]], rtol=1e-6)
-
-
-def test_series_without_fields_has_all_of_them(tmp_path: Path) -> None:
-    write_run(tmp_path, range(2))
-    got = decode_series(queries.series(read_run(tmp_path), "loss", None))
-    assert got.header["fields"] == ["mean", "min", "max"]
-    assert got.values.shape == (3, 1, 2)
-
-
-def test_header_stays_aligned_for_every_length_of_name(tmp_path: Path) -> None:
-    for run in ("a", "bb", "ccc", "dddd", "größe"):
-        write_run(tmp_path / run, range(2))
-        got = decode_series(queries.series(read_run(tmp_path, run), "loss", None))
-        assert got.header["run"] == run
-        assert got.steps.tolist() == [0, 1]
-
-
-@pytest.mark.parametrize("fields", [["nope"], [""], ["mean", "nope"]])
-def test_unknown_field_is_answered_with_the_known_ones(tmp_path: Path, fields: list[str]) -> None:
-    write_run(tmp_path, range(2))
-    with pytest.raises(queries.BadArgument, match="it has: mean, min, max"):
-        queries.series(read_run(tmp_path), "loss", fields)
-
-
 def flown(log_dir: Path) -> RunReader:
     """A run with a flight of two findings over steps 3 to 7."""
     writer = RunWriter(log_dir)
@@ -172,34 +131,6 @@ def flown(log_dir: Path) -> RunReader:
     writer.write_flight(flight("dead_units", "loss_spike"), 7)
     writer.close()
     return read_run(log_dir)
-
-
-@pytest.mark.parametrize("name", ["dead_units", "loss_spike"])
-def test_flight_is_laid_out_like_a_series_with_a_point_per_step(name: str, tmp_path: Path) -> None:
-    got = decode_series(queries.flight(flown(tmp_path), name, "gradient_norm"))
-    assert got.header == {
-        "run": ".",
-        "finding": name,
-        "signal": "gradient_norm",
-        "fields": ["value"],
-        "rows": 2,
-        "points": 5,
-    }
-    assert got.steps.tolist() == got.first_steps.tolist() == [3, 4, 5, 6, 7]
-    assert len(set(got.wall_times)) == 1 and got.wall_times[0] > 100
-    expected = [[3, 4, 5, 6, 7], [3.1, 4.1, 5.1, 6.1, 7.1]]
-    np.testing.assert_allclose(got.values[0], expected, rtol=1e-6)
-
-
-@pytest.mark.parametrize(
-    ("name", "signal", "known"),
-    [("nope", "loss", "dead_units, loss_spike"), ("dead_units", "nope", "gradient_norm, loss")],
-)
-def test_flight_that_does_not_exist_is_answered_with_those_that_do(
-    name: str, signal: str, known: str, tmp_path: Path
-) -> None:
-    with pytest.raises(UnknownName, match=f"'nope'.*{known}"):
-        queries.flight(flown(tmp_path), name, signal)
 
 
 def test_run_lists_its_flights(tmp_path: Path) -> None:

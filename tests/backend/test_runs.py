@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tensorboard_gradhealth.backend.judging import Limits
 from tensorboard_gradhealth.backend.runs import Runs
 from tensorboard_gradhealth.storage.reader import UnknownName, open_log_dir
 from tensorboard_gradhealth.storage.writer import RunWriter
@@ -37,7 +39,7 @@ class CountingJudge:
         self.records: list[int] = []
 
     def __call__(
-        self, info: RunInfo, records: Sequence[Record]
+        self, info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None
     ) -> tuple[list[Finding], list[RuleState]]:
         self.records.append(len(records))
         return [finding(origin="replay")], [RuleState("dead_units", "GH401", "firing")]
@@ -46,7 +48,7 @@ class CountingJudge:
 def test_a_run_is_read_and_judged_again_only_after_it_grew(tmp_path: Path) -> None:
     write_run(tmp_path, range(5))
     provider, judge = LiveProvider(tmp_path), CountingJudge()
-    runs = Runs(provider, judge)
+    runs = Runs(provider, judge, clock=itertools.count(step=10).__next__)
     [first] = runs.diagnoses(None, "")
     reads = provider.reads
     assert runs.diagnoses(None, "") == [first]
@@ -57,6 +59,17 @@ def test_a_run_is_read_and_judged_again_only_after_it_grew(tmp_path: Path) -> No
     write_run(tmp_path, range(5, 8))
     assert runs.diagnosis(None, "", ".").last_step == 7
     assert judge.records == [5, 8]
+
+
+def test_a_page_that_asks_for_a_dozen_things_lists_the_runs_once(tmp_path: Path) -> None:
+    write_run(tmp_path, range(5))
+    now = [0.0]
+    runs = Runs(LiveProvider(tmp_path), CountingJudge(), clock=lambda: now[0])
+    assert runs.diagnosis(None, "", ".").last_step == 4
+    write_run(tmp_path, range(5, 8))
+    assert runs.diagnosis(None, "", ".").last_step == 4
+    now[0] = 1.0
+    assert runs.diagnosis(None, "", ".").last_step == 7
 
 
 def test_findings_of_the_training_are_the_authority(tmp_path: Path) -> None:
@@ -90,7 +103,7 @@ def test_unknown_run_is_answered_with_the_known_ones(tmp_path: Path) -> None:
 def test_broken_run_is_reported_once_and_costs_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def judge(info: RunInfo, records: Sequence[Record]) -> Any:
+    def judge(info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None) -> Any:
         if len(records) == 1:
             raise ZeroDivisionError("in a rule")
         return [], []

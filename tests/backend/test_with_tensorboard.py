@@ -195,6 +195,11 @@ def test_runs_lists_them_all(server: TensorBoard) -> None:
         ("series", {"run": "long", "signal": "loss", "fields": "x"}, 400, "has no field 'x'"),
         ("series", {"run": "long"}, 400, "'signal' is missing"),
         ("run", {}, 400, "'run' is missing"),
+        ("series", {"run": "long", "signal": "loss", "rows": "x"}, 400, "give whole numbers"),
+        ("series", {"run": "long", "signal": "loss", "steps": "5"}, 400, "the first and the last"),
+        ("replay", {"run": "long"}, 400, "'limits' is missing"),
+        ("replay", {"run": "long", "limits": "{"}, 400, "Expecting"),
+        ("replay", {"run": "long", "limits": '{"nope": {}}'}, 400, "nope"),
         ("flight", {"run": "long"}, 400, "'finding' is missing"),
         ("flight", {"run": "long", "finding": "x"}, 400, "'signal' is missing"),
         ("flight", {"run": "long", "finding": "x", "signal": "loss"}, 404, "kept for 'x'"),
@@ -207,6 +212,21 @@ def test_mistakes_are_answered_with_a_sentence(
     assert answer.status == status
     assert sentence in answer.text
     assert answer.headers["Content-Type"].startswith("text/plain")
+
+
+def test_rules_are_replayed_with_other_limits(server: TensorBoard) -> None:
+    described = server.plugin("rules").json["rules"]
+    assert {"rule", "code", "limits", "summary"} <= set(described[0])
+    answer = server.plugin("replay", run="long", limits='{"dead_units": {"warning": 0.25}}').json
+    assert answer["limits"] == {"dead_units": {"warning": 0.25}}
+    assert [state["rule"] for state in answer["rules"]]
+
+
+def test_a_part_of_a_signal_is_sent_alone(server: TensorBoard) -> None:
+    part = {"rows": "1", "points": "100", "steps": "1000,1999"}
+    series = server.series("long", "gradient_norm", **part)
+    assert series.values.shape == (3, 1, 100)
+    assert (series.first_steps[0], series.steps[-1]) == (1000, 1999)
 
 
 def test_entry_of_the_frontend_is_a_module(server: TensorBoard) -> None:

@@ -6,14 +6,12 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-import keras
-import numpy as np
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playwright
 
-import tensorboard_gradhealth as gradhealth
-from demo.gallery import RUNS
+from tests.browser import runs
 from tests.tensorboard_process import TensorBoard, tensorboard
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
@@ -26,42 +24,23 @@ FLAGS = (
     "--disable-component-update",
     "--disable-sync",
 )
-HOSTILE = "<img src=x onerror=alert(1)>"
-RECORDED = ("scaling/sick", "activation/fixed", "learning_rate/sick", "root_of_zero")
-
-
-def record(log_dir: Path, name: str) -> None:
-    """Trains one run of the gallery."""
-    keras.backend.clear_session()
-    run = next(run for run in RUNS if run.name == name)
-    run.train([gradhealth.HealthCallback(log_dir / name, verbose=0)], 0)
-
-
-def record_hostile(log_dir: Path) -> None:
-    """Trains a network one of whose layers has markup for a name."""
-    keras.backend.clear_session()
-    keras.utils.set_random_seed(0)
-    hidden = keras.layers.Dense(8, activation="relu", name=HOSTILE)
-    model = keras.Sequential([keras.Input((4,)), hidden, keras.layers.Dense(1)])
-    model.compile("adam", "mse", run_eagerly=True)  # a graph refuses such a name, Keras does not
-    x = np.random.rand(64, 4)
-    callback = gradhealth.HealthCallback(log_dir / "hostile", verbose=0)
-    model.fit(x, x[:, :1], epochs=20, verbose=0, callbacks=[callback])
 
 
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log_dir = tmp_path_factory.mktemp("logs")
-    for name in RECORDED:
-        record(log_dir, name)
-    record_hostile(log_dir)
+    for name in runs.RECORDED:
+        runs.record(log_dir, name)
+    runs.record_hostile(log_dir)
+    runs.write_large(log_dir / "large")
+    runs.write_strange(log_dir)
     return log_dir
 
 
 @pytest.fixture(scope="session")
 def server(logs: Path) -> Iterator[TensorBoard]:
     with tensorboard(logs) as running:
-        running.wait_for_runs(*RECORDED, "hostile")
+        running.wait_for_runs(*runs.ALL)
         yield running
 
 
@@ -90,6 +69,13 @@ class Tab:
             "console",
             lambda m: self.problems.append(m.text) if m.type == "error" else None,
         )
+        self.page.on("request", self._check_origin)
+
+    def _check_origin(self, request: Request) -> None:
+        origin = self._root.partition("?")[0]
+        local = request.url.startswith((origin, "data:", "blob:"))
+        if not local and "plugin_entry" in request.frame.url:
+            self.problems.append(f"a request that leaves the origin: {request.url}")
 
     @property
     def frame(self) -> FrameLocator:
@@ -99,10 +85,12 @@ class Tab:
         wanted = "".join(f'[data-{name}="{value}"]' for name, value in attributes.items())
         return self.frame.locator(f'[data-testid="{test_id}"]{wanted}')
 
+    def show(self, view: str) -> None:
+        """Turns to one of the views of a run."""
+        self.get("view-tab", view=view).click()
+
     def open(self, **state: str) -> Tab:
         """Opens the tab afresh; `state` are keys of its URL."""
-        from urllib.parse import quote
-
         keys = "".join(f"&p.gradhealth.{k}={quote(v, safe='')}" for k, v in state.items())
         self.page.goto("about:blank")
         self.page.goto(f"{self._root}#gradhealth{keys}")

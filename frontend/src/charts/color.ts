@@ -19,10 +19,11 @@ export interface Domain {
 export function domainOf(values: ArrayLike<number>, scale: Domain['scale']): Domain {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
+  const floor = scale === 'log' ? 0 : NOT_MEASURED;
   for (let i = 0; i < values.length; i++) {
     const value = values[i] as number;
-    if (!Number.isFinite(value) || value === NOT_MEASURED) continue;
-    if (scale === 'log' && value <= 0) continue;
+    // Leaves out NaN as well, which compares to nothing.
+    if (!(value > floor && value < Number.POSITIVE_INFINITY)) continue;
     if (value < lo) lo = value;
     if (value > hi) hi = value;
   }
@@ -95,8 +96,31 @@ const VIRIDIS = [
   '#fde725',
 ] as const;
 
-/** CSS gradient of the scale, for the legend. */
-export const SCALE_GRADIENT = `linear-gradient(to right, ${VIRIDIS.join(', ')})`;
+/** Blue over grey to orange: for values on both sides of 0, told apart by colour-blind people. */
+const DIVERGING = [
+  '#08519c',
+  '#4a90c9',
+  '#a6c8e0',
+  '#d9d9d9',
+  '#f6b98a',
+  '#e0752d',
+  '#9c3a00',
+] as const;
+
+const STOPS = { sequential: VIRIDIS, diverging: DIVERGING } as const;
+
+export type ColorScale = keyof typeof STOPS;
+
+/** CSS gradient of a scale, for the legend. */
+export function scaleGradient(colors: ColorScale): string {
+  return `linear-gradient(to right, ${STOPS[colors].join(', ')})`;
+}
+
+/** The same room on both sides of 0, which then has the colour in the middle. */
+export function symmetric({ scale, lo, hi }: Domain): Domain {
+  const reach = Math.max(Math.abs(lo), Math.abs(hi));
+  return { scale, lo: -reach, hi: reach };
+}
 
 /** Ink and ground of a patterned code, as packed pixels. */
 export interface Pattern {
@@ -112,11 +136,11 @@ export interface Palette {
   patterns: Record<keyof typeof CODE, Pattern>;
 }
 
-export function createPalette(theme: 'light' | 'dark'): Palette {
+export function createPalette(theme: 'light' | 'dark', colors: ColorScale = 'sequential'): Palette {
   const dark = theme === 'dark';
   const pattern = (ground: string, ink: string) => ({ ground: pack(ground), ink: pack(ink) });
   return {
-    levels: levels(),
+    levels: levels(STOPS[colors]),
     gap: pack(dark ? '#26282b' : '#ffffff'),
     patterns: {
       nan: pattern('#d3095a', '#f484ad'),
@@ -128,8 +152,8 @@ export function createPalette(theme: 'light' | 'dark'): Palette {
   };
 }
 
-function levels(): Uint32Array {
-  const stops = VIRIDIS.map(channels);
+function levels(hexes: readonly string[]): Uint32Array {
+  const stops = hexes.map(channels);
   return Uint32Array.from({ length: LEVELS }, (_, level) => {
     const place = (level / (LEVELS - 1)) * (stops.length - 1);
     const index = Math.min(stops.length - 2, Math.floor(place));

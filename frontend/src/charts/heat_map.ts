@@ -21,13 +21,20 @@ export function gather(
   sources: Int32Array,
 ): Float32Array {
   const columns = sources.length;
-  const gathered = new Float32Array(rows * columns).fill(NOT_MEASURED);
-  sources.forEach((source, column) => {
-    if (source < 0) return;
-    for (let row = 0; row < rows; row++) {
-      gathered[row * columns + column] = values[row * points + source] as number;
+  const start = sources[0] ?? 0;
+  const unbroken = start >= 0 && sources.every((source, column) => source === start + column);
+  if (unbroken && columns === points) return values;
+  const gathered = new Float32Array(rows * columns);
+  for (let row = 0; row < rows; row++) {
+    const line = values.subarray(row * points, (row + 1) * points);
+    const target = gathered.subarray(row * columns, (row + 1) * columns);
+    if (unbroken) target.set(line.subarray(start, start + columns));
+    else {
+      for (let column = 0; column < columns; column++) {
+        target[column] = line[sources[column] as number] ?? NOT_MEASURED;
+      }
     }
-  });
+  }
   return gathered;
 }
 
@@ -40,9 +47,60 @@ export function encode(
 ): CodeGrid {
   const codeOf = coderOf(domain);
   const codes = new Uint16Array(values.length);
+  if (domain.scale === 'log') encodeByBits(values, codes, codeOf);
   // `Uint16Array.from` would take a hundred times as long.
-  for (let i = 0; i < values.length; i++) codes[i] = codeOf(values[i] as number);
+  else for (let i = 0; i < values.length; i++) codes[i] = codeOf(values[i] as number);
   return { rows, columns, codes };
+}
+
+/** Upper halves that zero shares with the smallest numbers, and infinity with some NaN. */
+const AMBIGUOUS = [0x0000, 0x8000, 0x7f80, 0xff80, 0xff7f] as const;
+
+/** Stands in the table for a number that has to be looked at whole. */
+const ASK = 0xffff;
+
+/**
+ * The upper half of a float32 tells it to within a hundredth, less than a level of colour: a table
+ * of all of them saves a logarithm per cell.
+ */
+function encodeByBits(
+  values: Float32Array,
+  codes: Uint16Array,
+  codeOf: (value: number) => number,
+): void {
+  const table = new Uint16Array(0x10000);
+  const half = new Uint32Array(1);
+  const number = new Float32Array(half.buffer);
+  for (let i = 0; i < table.length; i++) {
+    half[0] = (i << 16) | 0x8000;
+    table[i] = codeOf(number[0] as number);
+  }
+  for (const ambiguous of AMBIGUOUS) table[ambiguous] = ASK;
+  const cells = new Uint32Array(values.buffer, values.byteOffset, values.length);
+  for (let i = 0; i < cells.length; i++) {
+    const code = table[(cells[i] as number) >>> 16] as number;
+    codes[i] = code === ASK ? codeOf(values[i] as number) : code;
+  }
+}
+
+/** One row for each list of rows, pooled where it has several. */
+export function gatherRows(grid: CodeGrid, lines: readonly (readonly number[])[]): CodeGrid {
+  const { columns } = grid;
+  const codes = new Uint16Array(lines.length * columns);
+  lines.forEach((rows, line) => {
+    const [first = 0] = rows;
+    const target = codes.subarray(line * columns, (line + 1) * columns);
+    if (rows.length === 1) {
+      target.set(grid.codes.subarray(first * columns, (first + 1) * columns));
+      return;
+    }
+    const members = { rows: rows.length, columns, codes: new Uint16Array(rows.length * columns) };
+    rows.forEach((row, index) => {
+      members.codes.set(grid.codes.subarray(row * columns, (row + 1) * columns), index * columns);
+    });
+    target.set(pool(members, 1, columns).codes);
+  });
+  return { rows: lines.length, columns, codes };
 }
 
 /** Shrinks to at most `maxRows` by `maxColumns` cells, so that no incident falls between pixels. */
@@ -50,55 +108,70 @@ export function pool(grid: CodeGrid, maxRows: number, maxColumns: number): CodeG
   const rows = Math.min(grid.rows, Math.max(1, maxRows));
   const columns = Math.min(grid.columns, Math.max(1, maxColumns));
   if (rows === grid.rows && columns === grid.columns) return grid;
-  const codes = new Uint16Array(rows * columns);
-  const edge = (i: number, parts: number, total: number) => Math.floor((i * total) / parts);
+  const pooled = { rows, columns, codes: new Uint16Array(rows * columns) };
+  const [tops, lefts] = [edges(rows, grid.rows), edges(columns, grid.columns)];
+  const bucketOf = new Int32Array(grid.columns);
+  for (let i = 0; i < columns; i++) bucketOf.fill(i, lefts[i], lefts[i + 1]);
   for (let row = 0; row < rows; row++) {
-    const top = edge(row, rows, grid.rows);
-    const bottom = edge(row + 1, rows, grid.rows);
-    for (let column = 0; column < columns; column++) {
-      const left = edge(column, columns, grid.columns);
-      const right = edge(column + 1, columns, grid.columns);
-      codes[row * columns + column] = poolCell(grid, top, bottom, left, right);
-    }
+    const line = pooled.codes.subarray(row * columns, (row + 1) * columns);
+    poolRows(grid, tops[row] as number, tops[row + 1] as number, bucketOf, line);
   }
-  return { rows, columns, codes };
+  return pooled;
 }
 
-/** Not finite beats measured, measured beats zero, zero beats missing; levels are averaged. */
-function poolCell(
+/** Where `parts` equal parts of `total` begin, and where the last one ends. */
+function edges(parts: number, total: number): Int32Array {
+  return Int32Array.from({ length: parts + 1 }, (_, i) => Math.floor((i * total) / parts));
+}
+
+/**
+ * Pools rows `top` to `bottom` into one line, each column into its bucket. Not finite beats
+ * measured, measured beats zero, zero beats missing; levels are averaged.
+ */
+function poolRows(
   grid: CodeGrid,
   top: number,
   bottom: number,
-  left: number,
-  right: number,
-): number {
-  let sum = 0;
-  let count = 0;
-  let special: number = CODE.missing;
+  bucketOf: Int32Array,
+  line: Uint16Array,
+): void {
+  const sums = new Uint32Array(line.length);
+  const counts = new Uint32Array(line.length);
+  line.fill(CODE.missing);
   for (let row = top; row < bottom; row++) {
-    for (let column = left; column < right; column++) {
-      const code = grid.codes[row * grid.columns + column] as number;
+    const start = row * grid.columns;
+    for (let column = 0; column < bucketOf.length; column++) {
+      const code = grid.codes[start + column] as number;
+      const bucket = bucketOf[column] as number;
       if (code < LEVELS) {
-        sum += code;
-        count++;
-      } else if (rank(code) > rank(special)) {
-        special = code;
-      }
+        sums[bucket] = (sums[bucket] as number) + code;
+        counts[bucket] = (counts[bucket] as number) + 1;
+      } else if (rank(code) > rank(line[bucket] as number)) line[bucket] = code;
     }
   }
-  return count > 0 && rank(special) < rank(CODE.negInf) ? Math.round(sum / count) : special;
+  for (let bucket = 0; bucket < line.length; bucket++) {
+    const count = counts[bucket] as number;
+    const finite = rank(line[bucket] as number) < rank(CODE.negInf);
+    if (count > 0 && finite) line[bucket] = Math.round((sums[bucket] as number) / count);
+  }
 }
 
-const WEAK_TO_STRONG: readonly number[] = [
-  CODE.missing,
-  CODE.zero,
-  CODE.negInf,
-  CODE.posInf,
-  CODE.nan,
-];
+const WEAK_TO_STRONG = [CODE.missing, CODE.zero, CODE.negInf, CODE.posInf, CODE.nan] as const;
+
+const RANKS = new Uint8Array(LEVELS + WEAK_TO_STRONG.length);
+WEAK_TO_STRONG.forEach((code, place) => {
+  RANKS[code] = place;
+});
 
 function rank(code: number): number {
-  return WEAK_TO_STRONG.indexOf(code);
+  return RANKS[code] as number;
+}
+
+/** The codes beyond the levels that occur. */
+export function specialsIn({ codes }: CodeGrid): Set<number> {
+  const seen = new Uint8Array(RANKS.length);
+  for (let i = 0; i < codes.length; i++) seen[codes[i] as number] = 1;
+  return new Set([...seen.keys()].filter((code) => code >= LEVELS && seen[code] === 1));
 }
 
 export interface Frame {

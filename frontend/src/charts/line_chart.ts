@@ -1,14 +1,23 @@
-/** A small line chart over the shared timeline. The only file that knows uPlot. */
+/** A small line chart over the shared timeline. The only file that knows how uPlot is set up. */
 import uPlot from 'uplot';
-import { formatNumber } from '../format';
-import type { LineData, MarkKind } from './line_data';
+import type { LineData, YScale } from './line_data';
+import { drawBackground, drawMarks, MARK_ROW } from './line_drawing';
 
 export interface LineChartColors {
-  line: string;
   band: string;
   grid: string;
   text: string;
   mark: string;
+  healthy: string;
+  limit: string;
+  /** Of the lines, in their order. */
+  lines: readonly string[];
+}
+
+export interface ChartLine {
+  data: LineData;
+  color: string;
+  band: string;
 }
 
 /** A span of columns to tint, such as the steps of a finding. */
@@ -19,8 +28,13 @@ export interface ColumnBand {
 }
 
 export interface LineChartModel {
-  data: LineData;
-  bands: ColumnBand[];
+  lines: readonly ChartLine[];
+  scale: YScale;
+  bands: readonly ColumnBand[];
+  /** Values that are usual in healthy training, each end null if open. */
+  healthy: readonly [number | null, number | null] | null;
+  /** Values that a finding holds the line against. */
+  limits: readonly number[];
   colors: LineChartColors;
   /** CSS pixels, the y axis included. */
   width: number;
@@ -36,12 +50,8 @@ export interface LineChartEvents {
 /** Room for the labels of the y axis, left of the plot. */
 export const Y_AXIS_WIDTH = 52;
 
-const LABEL_SIZE = 11;
-
-/** Room above the plot for marks of values that are not finite. */
-const MARK_ROW = 14;
-
-const MARK_GLYPH: Record<MarkKind, string> = { nan: '×', posInf: '▴', negInf: '▾' };
+/** A line with fewer points than this shows each of them. */
+const FEW_POINTS = 30;
 
 export class LineChart {
   private plot: uPlot | null = null;
@@ -56,14 +66,14 @@ export class LineChart {
     const before = this.model;
     this.model = model;
     const keep =
-      this.plot &&
-      before?.data.scale.log === model.data.scale.log &&
+      before?.scale.log === model.scale.log &&
+      before.lines.length === model.lines.length &&
       before.colors === model.colors;
-    if (!keep) this.create(model);
-    else if (this.plot) {
+    if (!keep || !this.plot) this.create(model);
+    else {
       const { width, height } = model;
-      if (before?.width !== width || before.height !== height) this.plot.setSize({ width, height });
-      this.plot.setData(columnsOf(model.data));
+      if (before.width !== width || before.height !== height) this.plot.setSize({ width, height });
+      this.plot.setData(columnsOf(model));
     }
   }
 
@@ -81,49 +91,52 @@ export class LineChart {
 
   private create(model: LineChartModel): void {
     this.destroy();
-    this.plot = new uPlot(this.options(model), columnsOf(model.data), this.host);
+    this.plot = new uPlot(this.options(model), columnsOf(model), this.host);
   }
 
   /** Scales, bands and marks are read from the model at every redraw, so updates need no rebuild. */
-  private options({ data, colors, width, height }: LineChartModel): uPlot.Options {
-    const scale = () => this.current().data.scale;
-    const columns = () => this.current().data.raw.length;
-    const points = { show: false };
+  private options({ lines, scale, width, height }: LineChartModel): uPlot.Options {
+    const model = () => this.model as LineChartModel;
+    const marked = () => model().lines.some(({ data }) => data.marks.length > 0);
+    const columns = () => model().lines[0]?.data.raw.length ?? 0;
     return {
       width,
       height,
-      padding: [() => (this.current().data.marks.length > 0 ? MARK_ROW : 6), 0, 6, Y_AXIS_WIDTH],
+      padding: [() => (marked() ? MARK_ROW : 6), 0, 6, Y_AXIS_WIDTH],
       legend: { show: false },
       cursor: {
         y: false,
-        points,
+        points: { show: false },
         drag: { x: true, y: false, setScale: false },
         bind: { dblclick: () => () => this.reset() },
       },
       scales: {
         x: { time: false, range: () => [-0.5, columns() - 0.5] },
-        y: { distr: data.scale.log ? 3 : 1, range: () => [scale().lo, scale().hi] },
+        y: { distr: scale.log ? 3 : 1, range: () => [model().scale.lo, model().scale.hi] },
       },
       // Our own labels: those of uPlot give up beyond 17 digits, where exploding runs begin.
       axes: [{ show: false }, { show: false }],
-      series: [
-        {},
-        { stroke: 'transparent', points },
-        { stroke: 'transparent', points },
-        { stroke: colors.line, width: 1.5, points: { show: lonely, size: 4, fill: colors.line } },
-      ],
-      bands: [{ series: [1, 2], fill: colors.band }],
+      series: [{}, ...lines.flatMap((_, index) => this.seriesOf(index))],
+      bands: lines.map(({ band }, index) => ({
+        series: [3 * index + 1, 3 * index + 2],
+        fill: band,
+      })),
       hooks: {
-        drawClear: [(plot) => drawBackground(plot, this.current())],
-        draw: [(plot) => drawMarks(plot, this.current())],
+        drawClear: [(plot) => drawBackground(plot, model())],
+        draw: [(plot) => drawMarks(plot, model())],
         setCursor: [(plot) => this.events.onCursor(hoveredColumn(plot))],
         setSelect: [(plot) => this.zoom(plot)],
       },
     };
   }
 
-  private current(): LineChartModel {
-    return this.model as LineChartModel;
+  /** Highest, lowest and mean value of one line. */
+  private seriesOf(index: number): uPlot.Series[] {
+    const line = () => this.model?.lines[index] as ChartLine;
+    const edge = { stroke: 'transparent', points: { show: false } };
+    const few = () => line().data.points < FEW_POINTS;
+    const stroke = () => line().color;
+    return [edge, edge, { stroke, width: 1.5, points: { show: few, size: 4, fill: stroke } }];
   }
 
   private zoom(plot: uPlot): void {
@@ -141,60 +154,12 @@ export class LineChart {
   }
 }
 
-function columnsOf({ mean, low, high }: LineData): uPlot.AlignedData {
-  return [mean.map((_, column) => column), high, low, mean];
-}
-
-/** Points are drawn only where there is no line to see: a single measured window. */
-function lonely(plot: uPlot): boolean {
-  return plot.data[0].length < 3;
+function columnsOf({ lines }: LineChartModel): uPlot.AlignedData {
+  const columns = lines[0]?.data.raw.map((_, column) => column) ?? [];
+  return [columns, ...lines.flatMap(({ data }) => [data.high, data.low, data.mean])];
 }
 
 function hoveredColumn(plot: uPlot): number | null {
   const { left, idx } = plot.cursor;
   return left === undefined || left < 0 || idx === undefined ? null : idx;
-}
-
-function drawBackground(plot: uPlot, { bands, colors, data }: LineChartModel): void {
-  drawBands(plot, bands);
-  const { ctx, bbox } = plot;
-  ctx.font = `${LABEL_SIZE * devicePixelRatio}px system-ui, sans-serif`;
-  ctx.textAlign = 'right';
-  ctx.textBaseline = 'middle';
-  for (const tick of data.scale.ticks) {
-    const y = Math.round(plot.valToPos(tick, 'y', true));
-    ctx.fillStyle = colors.grid;
-    ctx.fillRect(bbox.left, y, bbox.width, 1);
-    ctx.fillStyle = colors.text;
-    ctx.fillText(formatNumber(tick, 2), bbox.left - 6 * devicePixelRatio, y);
-  }
-}
-
-function drawBands(plot: uPlot, bands: readonly ColumnBand[]): void {
-  const { ctx, bbox } = plot;
-  for (const { from, to, color } of bands) {
-    const left = plot.valToPos(from - 0.5, 'x', true);
-    const right = plot.valToPos(to + 0.5, 'x', true);
-    ctx.fillStyle = color;
-    ctx.fillRect(left, bbox.top, Math.max(1, right - left), bbox.height);
-  }
-}
-
-/** What is not finite has no place on the y axis: it is marked above the plot. */
-function drawMarks(plot: uPlot, { data, colors }: LineChartModel): void {
-  const { ctx, bbox } = plot;
-  const size = 11 * devicePixelRatio;
-  ctx.save();
-  ctx.fillStyle = colors.mark;
-  ctx.font = `bold ${size}px system-ui, sans-serif`;
-  ctx.textAlign = 'center';
-  ctx.textBaseline = 'bottom';
-  let free = Number.NEGATIVE_INFINITY;
-  for (const { column, kind } of data.marks) {
-    const x = plot.valToPos(column, 'x', true);
-    if (x < free) continue;
-    ctx.fillText(MARK_GLYPH[kind], x, bbox.top);
-    free = x + size * 0.6;
-  }
-  ctx.restore();
 }

@@ -6,15 +6,16 @@ import { powerOfTen } from './color';
 export type MarkKind = 'nan' | 'posInf' | 'negInf';
 
 export interface LineData {
-  /** `[columns]`: null where nothing finite was measured. */
-  mean: (number | null)[];
-  /** Lowest and highest value of each window; null without a band. */
-  low: (number | null)[];
-  high: (number | null)[];
+  /** `[columns]`: null where nothing finite was measured, undefined where the signal has no point. */
+  mean: (number | null | undefined)[];
+  /** Lowest and highest value of each window; nothing finite without a band. */
+  low: (number | null | undefined)[];
+  high: (number | null | undefined)[];
   /** As measured, NaN and infinities included; undefined where nothing was. */
   raw: (number | undefined)[];
   marks: { column: number; kind: MarkKind }[];
-  scale: YScale;
+  /** Points of the series within these columns. */
+  points: number;
 }
 
 export interface YScale {
@@ -27,32 +28,45 @@ export interface YScale {
 
 const MIN_DECADES_FOR_LOG = 2;
 
-export function lineData(series: Series, row: number, timeline: Timeline): LineData {
+export function lineData(
+  series: Series,
+  row: number,
+  timeline: Timeline,
+  field = series.fields[0] ?? 'mean',
+): LineData {
   const sources = alignColumns(timeline, series.steps);
-  const read = (field: string) => {
-    const values = series.values[field];
+  const read = (name: string) => {
+    const values = series.values[name];
     return Array.from(sources, (source) => {
       const value = source < 0 || !values ? undefined : values[row * series.points + source];
       return value === NOT_MEASURED ? undefined : value;
     });
   };
-  const raw = read(series.fields[0] ?? 'mean');
-  const [lows, highs] = [read('min').map(finite), read('max').map(finite)];
-  const mean = raw.map(finite);
-  const scale = yScale([...mean, ...lows, ...highs]);
-  const drawable = (value: number | null) =>
-    scale.log && value !== null && value <= 0 ? null : value;
+  // A line goes on over columns in which the signal has no point, and breaks at all others.
+  const drawn = (value: number | undefined, column: number) =>
+    (sources[column] ?? -1) < 0 ? undefined : finite(value);
+  const raw = read(field);
   return {
-    mean: mean.map(drawable),
-    low: lows.map(drawable),
-    high: highs.map(drawable),
+    mean: raw.map(drawn),
+    low: read('min').map(drawn),
+    high: read('max').map(drawn),
     raw,
     marks: raw.flatMap((value, column) => {
       const kind = markKind(value);
       return kind ? [{ column, kind }] : [];
     }),
-    scale,
+    points: sources.filter((source) => source >= 0).length,
   };
+}
+
+/** One scale for all lines of a chart, with room for the limits that they are held against. */
+export function scaleOfLines(lines: readonly LineData[], limits: readonly number[] = []): YScale {
+  const values = lines.flatMap(({ mean, low, high }) => [...mean, ...low, ...high]);
+  return yScale(values.some(isNumber) ? [...values, ...limits.filter(Number.isFinite)] : values);
+}
+
+function isNumber(value: number | null | undefined): boolean {
+  return typeof value === 'number';
 }
 
 function finite(value: number | undefined): number | null {
@@ -66,11 +80,11 @@ function markKind(value: number | undefined): MarkKind | null {
 }
 
 /** Logarithmic where all values are positive and span more than two decades. */
-export function yScale(values: readonly (number | null)[]): YScale {
+export function yScale(values: readonly (number | null | undefined)[]): YScale {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
   for (const value of values) {
-    if (value === null) continue;
+    if (value === null || value === undefined) continue;
     lo = Math.min(lo, value);
     hi = Math.max(hi, value);
   }

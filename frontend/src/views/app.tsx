@@ -7,6 +7,7 @@ import { useApp, useAppState } from './context';
 import { Empty } from './empty';
 import { RunTrouble, StaleBanner, UnknownChoices, UnknownRun } from './error_state';
 import { Findings } from './findings';
+import { OtherVerdicts } from './other_verdicts';
 import { Rules } from './rules';
 import { RunPicker } from './run_picker';
 import { Verdict } from './verdict';
@@ -72,6 +73,7 @@ function Content() {
     <div class={`run ${shown ? '' : 'loading'}`} aria-busy={!shown}>
       {shown && <UnknownChoices detail={detail} />}
       <Verdict detail={detail} />
+      <OtherVerdicts />
       <div class="columns">
         <div class="column">
           <Findings detail={detail} />

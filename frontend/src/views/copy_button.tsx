@@ -2,23 +2,23 @@ import { useState } from 'preact/hooks';
 
 const SHOWN_MS = 1_600;
 
-type Outcome = 'Copy' | 'Copied' | 'Select and copy by hand';
+type Outcome = 'Copied' | 'Select and copy by hand';
 
-export function CopyButton({ text }: { text: string }) {
-  const [label, setLabel] = useState<Outcome>('Copy');
+export function CopyButton({ text, label = 'Copy' }: { text: string; label?: string }) {
+  const [outcome, setOutcome] = useState<Outcome | null>(null);
   const copy = async () => {
     try {
       // Absent where the page was not served from a secure origin.
       await navigator.clipboard.writeText(text);
-      setLabel('Copied');
+      setOutcome('Copied');
     } catch {
-      setLabel('Select and copy by hand');
+      setOutcome('Select and copy by hand');
     }
-    setTimeout(() => setLabel('Copy'), SHOWN_MS);
+    setTimeout(() => setOutcome(null), SHOWN_MS);
   };
   return (
     <button type="button" class="copy" onClick={copy}>
-      <span aria-live="polite">{label}</span>
+      <span aria-live="polite">{outcome ?? label}</span>
     </button>
   );
 }

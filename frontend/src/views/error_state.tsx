@@ -84,7 +84,7 @@ export function UnknownChoices({ detail }: { detail: RunDetail }) {
   const signal = useAppState((state) => state.signal);
   const layer = useAppState((state) => state.layer);
   const finding = useAppState((state) => state.finding);
-  const unknown = unknownChoices(detail, { run: detail.run, signal, layer, finding });
+  const unknown = unknownChoices(detail, { signal, layer, finding });
   const { actions } = useApp();
   return unknown.map(({ key, value }) => (
     <div key={key} class="banner" role="alert" data-testid="unknown-choice">

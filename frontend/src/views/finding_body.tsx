@@ -1,14 +1,16 @@
 /** The inside of a finding's card: the numbers that tell of it, why, and what to do. */
 import { formatStep, formatValue } from '../format';
-import type { Cause, Evidence, Finding, Fix } from '../wire';
+import { nearFinding } from '../selectors';
+import type { Cause, Evidence, Finding, Fix, RunDetail } from '../wire';
 import { CHARTS_ID } from './charts';
+import { useApp, useAppState } from './context';
 import { CodeBlock } from './copy_button';
 import { Marked } from './marked';
 
-export function FindingBody({ finding }: { finding: Finding }) {
+export function FindingBody({ detail, finding }: { detail: RunDetail; finding: Finding }) {
   return (
     <div class="finding-body">
-      <ShowOnMap />
+      <Ways detail={detail} finding={finding} />
       {finding.evidence.length > 0 && <EvidenceTable evidence={finding.evidence} />}
       {finding.causes.length > 0 && <Causes causes={finding.causes} />}
       {finding.fixes.length > 0 && <Fixes fixes={finding.fixes} />}
@@ -19,13 +21,45 @@ export function FindingBody({ finding }: { finding: Finding }) {
   );
 }
 
-/** Where charts are beneath the findings; beside them this button is not displayed. */
-function ShowOnMap() {
+/** From the card to the charts: to its steps, to its layer. */
+function Ways({ detail, finding }: { detail: RunDetail; finding: Finding }) {
+  const layer = useAppState((state) => state.layer);
+  const { actions } = useApp();
   const show = () => document.getElementById(CHARTS_ID)?.scrollIntoView();
+  const flown = detail.flights.find(({ findings }) => findings.includes(finding.id));
+  const open = async (flight: string | null) => {
+    await actions.openLayer(layer ?? finding.layers[0] ?? '');
+    if (flight !== null) await actions.chooseFlight(flight);
+    show();
+  };
   return (
-    <button type="button" class="button small show-on-map" onClick={show}>
-      Show on the map
-    </button>
+    <div class="ways">
+      {/* Where charts are beneath the findings; beside them this button is not displayed. */}
+      <button type="button" class="button small show-on-map" onClick={show}>
+        Show on the map
+      </button>
+      <button
+        type="button"
+        class="button small"
+        onClick={() => void actions.zoom(nearFinding(detail, finding))}
+      >
+        Zoom to its steps
+      </button>
+      {finding.layers.length > 0 && (
+        <button type="button" class="button small" onClick={() => void open(null)}>
+          Open its layer
+        </button>
+      )}
+      {flown && (
+        <button
+          type="button"
+          class="button small"
+          onClick={() => void open(flown.findings[0] as string)}
+        >
+          Single steps before it
+        </button>
+      )}
+    </div>
   );
 }
 

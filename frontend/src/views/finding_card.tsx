@@ -1,8 +1,9 @@
 /** One finding, and folded beneath it what follows from it. */
 import { useEffect, useState } from 'preact/hooks';
 import { formatCount, formatStep, formatSteps } from '../format';
-import type { Finding, Severity } from '../wire';
+import type { Finding, RunDetail, Severity } from '../wire';
 import { useApp, useAppState } from './context';
+import { EvidenceSpark } from './evidence_spark';
 import { FindingBody } from './finding_body';
 import { Chevron, Icon } from './icons';
 import { Marked } from './marked';
@@ -14,11 +15,12 @@ const SEVERITY_WORDS: Record<Severity, string> = {
 };
 
 interface Props {
+  detail: RunDetail;
   finding: Finding;
   consequences?: readonly Finding[];
 }
 
-export function FindingCard({ finding, consequences = [] }: Props) {
+export function FindingCard({ detail, finding, consequences = [] }: Props) {
   const chosen = useAppState((state) => state.finding);
   const open = chosen === finding.id;
   return (
@@ -29,9 +31,11 @@ export function FindingCard({ finding, consequences = [] }: Props) {
       data-severity={finding.severity}
     >
       <FindingHead finding={finding} open={open} />
-      {open && <FindingBody finding={finding} />}
+      <EvidenceSpark detail={detail} finding={finding} />
+      {open && <FindingBody detail={detail} finding={finding} />}
       {consequences.length > 0 && (
         <Consequences
+          detail={detail}
           findings={consequences}
           chosen={consequences.some(({ id }) => id === chosen)}
         />
@@ -72,7 +76,14 @@ function when({ first_step, last_step, open }: Finding): string {
   return `${formatSteps(first_step, last_step)}, over`;
 }
 
-function Consequences({ findings, chosen }: { findings: readonly Finding[]; chosen: boolean }) {
+interface ConsequencesProps {
+  detail: RunDetail;
+  findings: readonly Finding[];
+  /** One of them is. */
+  chosen: boolean;
+}
+
+function Consequences({ detail, findings, chosen }: ConsequencesProps) {
   const [open, setOpen] = useState(chosen);
   // Choosing one of them, as a link does, must not leave it folded away.
   useEffect(() => {
@@ -89,7 +100,7 @@ function Consequences({ findings, chosen }: { findings: readonly Finding[]; chos
         Explains {formatCount(findings.length, 'other finding')}
       </summary>
       {findings.map((finding) => (
-        <FindingCard key={finding.id} finding={finding} />
+        <FindingCard key={finding.id} detail={detail} finding={finding} />
       ))}
     </details>
   );

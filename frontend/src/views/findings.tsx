@@ -14,7 +14,7 @@ export function Findings({ detail }: { detail: RunDetail }) {
       </h2>
       {told.length === 0 && <NothingFound detail={detail} />}
       {told.map(({ root, consequences }) => (
-        <FindingCard key={root.id} finding={root} consequences={consequences} />
+        <FindingCard key={root.id} detail={detail} finding={root} consequences={consequences} />
       ))}
     </section>
   );

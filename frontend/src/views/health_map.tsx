@@ -1,19 +1,23 @@
 /** Rows of the network by steps of training, as a heat map or as a table. */
 import { useMemo } from 'preact/hooks';
-import { type Domain, domainOf } from '../charts/color';
-import { type CodeGrid, encode, gather } from '../charts/heat_map';
+import { wholeOf } from '../blocks';
 import { fitsReadably } from '../charts/map_geometry';
-import { type Focus, mapSignals } from '../selectors';
-import { alignColumns, type Timeline } from '../timeline';
-import type { Row, RunDetail, Series, Signal } from '../wire';
-import { useApp, useAppState } from './context';
+import { mapData, mapGrid } from '../map_data';
+import type { Focus } from '../selectors';
+import { mapSignals } from '../signals';
+import type { Timeline } from '../timeline';
+import type { Row, RunDetail, Signal } from '../wire';
+import { useAppState } from './context';
+import { ExportMenu } from './export_menu';
 import { MapCanvas } from './map_canvas';
 import { MapLegend } from './map_legend';
 import { MapReadout } from './map_readout';
 import { MapTable } from './map_table';
+import { MapTools } from './map_tools';
 import { Marked } from './marked';
 import { SignalSwitch } from './signal_switch';
 import { StepAxis } from './step_axis';
+import { TableToggle } from './toggle';
 
 interface Props {
   detail: RunDetail;
@@ -26,33 +30,26 @@ interface Props {
   mapHeight: number;
 }
 
-/** A signal as it is on screen. */
-export interface MapData {
-  signal: Signal;
-  series: Series;
-  rows: readonly Row[];
-  timeline: Timeline;
-  /** For each column of the timeline the point of the series, or -1. */
-  sources: Int32Array;
-  domain: Domain;
-  grid: CodeGrid;
-}
-
 export function HealthMap(props: Props) {
   const { detail, signal, rows, timeline, focus, plotWidth, mapHeight } = props;
-  const series = useAppState((state) => state.series[signal.name]);
+  const data = useMapData(props);
   const table = useAppState((state) => state.table);
-  const data = useMemo(
-    () => (series ? mapData(signal, series, rows, timeline) : null),
-    [signal, series, rows, timeline],
-  );
   return (
     <div class="health-map" data-testid="map" data-signal={signal.name} aria-busy={!data}>
       <div class="chart-head">
         <h2 class="section-title">Health map</h2>
-        <MapTools fits={fitsReadably(rows.length, mapHeight)} />
+        <div class="tools">
+          <TableToggle />
+          {data && <ExportMenu detail={detail} data={data} />}
+        </div>
       </div>
       <SignalSwitch detail={detail} shown={signal} />
+      <MapTools
+        signal={signal}
+        rows={rows}
+        shown={data?.lines.length ?? rows.length}
+        fits={fitsReadably(data?.lines.length ?? rows.length, mapHeight)}
+      />
       {!data && <p class="placeholder muted">Loading {signal.title}</p>}
       {data && table && <MapTable data={data} />}
       {data && !table && (
@@ -69,23 +66,26 @@ export function HealthMap(props: Props) {
   );
 }
 
-function mapData(
-  signal: Signal,
-  series: Series,
-  rows: readonly Row[],
-  timeline: Timeline,
-): MapData {
-  const sources = alignColumns(timeline, series.steps);
-  const { rows: count, points } = series;
-  const values = gather(firstField(series), count, points, sources);
-  // Colours follow what is in view, so that an early spike does not flatten all that came later.
-  const domain = domainOf(values, signal.scale);
-  const grid = encode(values, count, sources.length, domain);
-  return { signal, series, rows, timeline, sources, domain, grid };
-}
-
-function firstField({ fields, values }: Series): Float32Array {
-  return values[fields[0] ?? ''] ?? new Float32Array();
+function useMapData({ signal, rows, timeline }: Props) {
+  const series = useAppState((state) => wholeOf(state, signal.name));
+  const field = useAppState((state) => state.field);
+  const scale = useAppState((state) => state.scale);
+  const allSteps = useAppState((state) => state.allSteps);
+  const rowFilter = useAppState((state) => state.rowFilter);
+  const grouped = useAppState((state) => state.grouped);
+  const opened = useAppState((state) => state.opened);
+  const source = useMemo(
+    () => series && { signal, series, rows, timeline },
+    [signal, series, rows, timeline],
+  );
+  const cells = useMemo(
+    () => source && mapGrid(source, { field, scale, allSteps }),
+    [source, field, scale, allSteps],
+  );
+  return useMemo(
+    () => (source && cells ? mapData(source, cells, { rowFilter, grouped, opened }) : null),
+    [source, cells, rowFilter, grouped, opened],
+  );
 }
 
 /** What was asked for in vain is said, so that its absence is not taken for health. */
@@ -99,27 +99,5 @@ function NotMeasured({ detail }: { detail: RunDetail }) {
         </p>
       ))}
     </>
-  );
-}
-
-function MapTools({ fits }: { fits: boolean }) {
-  const table = useAppState((state) => state.table);
-  const fit = useAppState((state) => state.fit);
-  const { actions } = useApp();
-  return (
-    <div class="tools">
-      {!table && !fits && (
-        <Toggle label="Fit all rows" on={fit} onChange={() => actions.set({ fit: !fit })} />
-      )}
-      <Toggle label="Table" on={table} onChange={() => actions.set({ table: !table })} />
-    </div>
-  );
-}
-
-function Toggle({ label, on, onChange }: { label: string; on: boolean; onChange(): void }) {
-  return (
-    <button type="button" class="button small toggle" aria-pressed={on} onClick={onChange}>
-      {label}
-    </button>
   );
 }

@@ -4,10 +4,10 @@ import { createPalette } from '../charts/color';
 import { drawMap, drawOverlay } from '../charts/map_drawing';
 import { type MapGeometry, mapGeometry, scrollToRow } from '../charts/map_geometry';
 import { formatCount } from '../format';
+import type { MapData } from '../map_data';
 import type { Focus } from '../selectors';
 import { columnsOf } from '../timeline';
 import { useApp, useAppState } from './context';
-import type { MapData } from './health_map';
 import { useMapInput } from './map_input';
 import { RowLabels } from './row_labels';
 
@@ -19,7 +19,7 @@ interface Props {
 }
 
 export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
-  const { rows, grid } = data;
+  const { lines, grid } = data;
   const fit = useAppState((state) => state.fit);
   const layer = useAppState((state) => state.layer);
   const geometry = useMemo(
@@ -28,12 +28,13 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
   );
   const scroller = useRef<HTMLDivElement>(null);
   const [scrollTop, setScrollTop] = useState(0);
-  const chosen = rows.findIndex((row) => row.name === layer);
+  const chosen = lines.findIndex(({ row }) => row?.name === layer);
+  const focused = useFocusedLines(data, focus);
   const canvas = useMapCanvas(data, geometry, scrollTop);
-  const overlay = useOverlay(data, geometry, scrollTop, focus, chosen);
+  const overlay = useOverlay(data, geometry, scrollTop, focused, chosen);
   const { onFocus, ...input } = useMapInput(data, geometry, scroller);
-  useRevealFocus(focus, geometry, scroller);
-  const label = `${data.signal.title}: ${formatCount(rows.length, 'row')} by ${formatCount(grid.columns, 'point')}`;
+  useReveal(focus?.finding.id, focused, chosen, geometry, scroller);
+  const label = `${data.signal.title}: ${formatCount(lines.length, 'row')} by ${formatCount(grid.columns, 'point')}`;
   return (
     <div
       ref={scroller}
@@ -43,7 +44,7 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
       {...input}
     >
       <div class="map-space" style={{ height: `${geometry.fullHeight}px` }}>
-        <RowLabels {...{ rows, geometry, scrollTop, focus, chosen }} />
+        <RowLabels {...{ lines, geometry, scrollTop, chosen }} focused={focused?.rows} />
         <div
           class="map-stage"
           style={{ width: `${plotWidth}px`, height: `${geometry.viewHeight}px` }}
@@ -66,7 +67,7 @@ export function MapCanvas({ data, focus, plotWidth, mapHeight }: Props) {
 function useMapCanvas(data: MapData, geometry: MapGeometry, scrollTop: number) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const theme = useAppState((state) => state.theme);
-  const palette = useMemo(() => createPalette(theme), [theme]);
+  const palette = useMemo(() => createPalette(theme, data.colors), [theme, data.colors]);
   useLayoutEffect(() => {
     if (canvas.current) drawMap(canvas.current, data.grid, geometry, scrollTop, palette);
   }, [data, geometry, scrollTop, palette]);
@@ -78,37 +79,57 @@ function useOverlay(
   { timeline }: MapData,
   geometry: MapGeometry,
   scrollTop: number,
-  focus: Focus | null,
+  focused: Focused | null,
   chosen: number,
 ) {
   const canvas = useRef<HTMLCanvasElement>(null);
   const { cursor } = useApp();
   useLayoutEffect(() => {
-    const outlined = focus && columnsOf(timeline, focus.steps);
+    const outlined = focused && columnsOf(timeline, focused.steps);
     const draw = () => {
       if (!canvas.current) return;
       drawOverlay(canvas.current, geometry, scrollTop, {
         cursor: cursor.get(),
-        focus: focus && outlined ? { rows: focus.rows, columns: outlined } : null,
+        focus: focused && outlined ? { rows: focused.rows, columns: outlined } : null,
         chosen: chosen < 0 ? null : chosen,
       });
     };
     draw();
     return cursor.subscribe(draw);
-  }, [timeline, geometry, scrollTop, focus, chosen, cursor]);
+  }, [timeline, geometry, scrollTop, focused, chosen, cursor]);
   return canvas;
 }
 
-/** Scrolls to the first row of a finding when it is chosen, not when data are reloaded. */
-function useRevealFocus(
-  focus: Focus | null,
+interface Focused {
+  /** Lines of the map. */
+  rows: ReadonlySet<number>;
+  steps: Focus['steps'];
+}
+
+/** The lines in which rows of the chosen finding are; a folded block stands for its rows. */
+function useFocusedLines({ lines }: MapData, focus: Focus | null): Focused | null {
+  return useMemo(() => {
+    if (!focus) return null;
+    const found = lines.flatMap(({ rows, open }, line) =>
+      !open && rows.some((row) => focus.rows.has(row)) ? [line] : [],
+    );
+    // A finding of the whole run outlines all rows; one whose rows are filtered away, none.
+    if (found.length === 0 && focus.rows.size > 0) return null;
+    return { rows: new Set(found), steps: focus.steps };
+  }, [lines, focus]);
+}
+
+/** Scrolls to a finding or a row when it is chosen, not when data are reloaded. */
+function useReveal(
+  finding: string | undefined,
+  focused: Focused | null,
+  chosen: number,
   geometry: MapGeometry,
   scroller: { current: HTMLDivElement | null },
 ): void {
-  const id = focus?.finding.id;
-  const first = focus ? Math.min(...focus.rows) : Number.POSITIVE_INFINITY;
+  const first = chosen >= 0 ? chosen : Math.min(...(focused?.rows ?? []));
   useEffect(() => {
     if (!scroller.current || !Number.isFinite(first)) return;
     scroller.current.scrollTop = scrollToRow(geometry, first, scroller.current.scrollTop);
-  }, [id, first]);
+  }, [finding, first]);
 }

@@ -2,10 +2,10 @@
 import { useMemo } from 'preact/hooks';
 import type { Actions } from '../actions';
 import { type Cell, cellAt, type MapGeometry, scrollToRow } from '../charts/map_geometry';
-import type { Cursor } from '../state';
+import type { MapData } from '../map_data';
+import type { AppState, Cursor } from '../state';
 import type { Store } from '../store';
 import { useApp } from './context';
-import type { MapData } from './health_map';
 
 type Scroller = { current: HTMLDivElement | null };
 
@@ -14,6 +14,7 @@ interface MapParts {
   geometry: MapGeometry;
   scroller: Scroller;
   cursor: Store<Cursor>;
+  store: Store<AppState>;
   actions: Actions;
 }
 
@@ -21,19 +22,19 @@ const MIN_DRAG = 4;
 
 /** Handlers for the element that scrolls the map. */
 export function useMapInput(data: MapData, geometry: MapGeometry, scroller: Scroller) {
-  const { cursor, actions } = useApp();
+  const { cursor, store, actions } = useApp();
   return useMemo(() => {
-    const parts = { data, geometry, scroller, cursor, actions };
+    const parts = { data, geometry, scroller, cursor, store, actions };
     return {
       ...pointerHandlers(parts),
       onKeyDown: keyHandler(parts),
       onFocus: () => cursor.set(cursorCell(parts)),
     };
-  }, [data, geometry, scroller, cursor, actions]);
+  }, [data, geometry, scroller, cursor, store, actions]);
 }
 
 function pointerHandlers(parts: MapParts) {
-  const { data, geometry, cursor, actions } = parts;
+  const { geometry, cursor, actions } = parts;
   let pressedAt: number | null = null;
   return {
     onPointerDown(event: PointerEvent) {
@@ -48,7 +49,7 @@ function pointerHandlers(parts: MapParts) {
       pressedAt = null;
       const cell = cellUnder(event, parts);
       if (Math.abs(to - from) >= MIN_DRAG) zoomBetween(from, to, parts);
-      else if (cell) actions.chooseLayer(data.rows[cell.row]?.name ?? '');
+      else if (cell) openLine(cell, parts);
     },
     onPointerLeave() {
       pressedAt = null;
@@ -58,7 +59,7 @@ function pointerHandlers(parts: MapParts) {
     onWheel() {
       if (geometry.fullHeight > geometry.viewHeight) cursor.set({ row: null, column: null });
     },
-    onDblClick: () => actions.zoom(null),
+    onDblClick: () => void actions.zoom(null),
   };
 }
 
@@ -81,7 +82,20 @@ function zoomBetween(from: number, to: number, { data, geometry, actions }: MapP
     cellAt(geometry, Math.min(geometry.width - 1, Math.max(0, x)), 0, 0)?.column ?? 0;
   const { firstSteps, steps } = data.timeline;
   const [first, last] = [column(Math.min(from, to)), column(Math.max(from, to))];
-  actions.zoom([firstSteps[first] as number, steps[last] as number]);
+  void actions.zoom([firstSteps[first] as number, steps[last] as number]);
+}
+
+/** Unfolds a block, folds it again, or opens the layer of a row. */
+function openLine({ row }: Cell, { data, actions, store }: MapParts): void {
+  const line = data.lines[row];
+  if (!line) return;
+  if (line.row) {
+    void actions.openLayer(line.row.name);
+    return;
+  }
+  const opened = new Set(store.get().opened);
+  if (!opened.delete(line.name)) opened.add(line.name);
+  void actions.drawMap({ opened });
 }
 
 const MOVES: Record<string, [rows: number, columns: number]> = {
@@ -102,7 +116,7 @@ function cursorCell({ cursor, geometry }: MapParts): Cell {
 }
 
 function keyHandler(parts: MapParts) {
-  const { data, geometry, scroller, cursor, actions } = parts;
+  const { geometry, scroller, cursor, actions } = parts;
   return (event: KeyboardEvent) => {
     const move = MOVES[event.key];
     if (move) {
@@ -111,9 +125,9 @@ function keyHandler(parts: MapParts) {
       const element = scroller.current as HTMLDivElement;
       element.scrollTop = scrollToRow(geometry, next.row, element.scrollTop);
     } else if (event.key === 'Enter') {
-      actions.chooseLayer(data.rows[cursorCell(parts).row]?.name ?? '');
+      openLine(cursorCell(parts), parts);
     } else if (event.key === 'Escape') {
-      actions.zoom(null);
+      void actions.zoom(null);
     } else return;
     event.preventDefault();
   };

@@ -1,10 +1,10 @@
 /** What colours and patterns of the map mean; patterns are listed only where they occur. */
 import { useEffect, useMemo, useRef } from 'preact/hooks';
-import { CODE, createPalette, domainTicks, LEVELS, SCALE_GRADIENT, scaleOf } from '../charts/color';
-import { paint } from '../charts/heat_map';
+import { CODE, createPalette, domainTicks, scaleGradient, scaleOf } from '../charts/color';
+import { paint, specialsIn } from '../charts/heat_map';
 import { formatNumber, formatValue } from '../format';
+import type { MapData } from '../map_data';
 import { useAppState } from './context';
-import type { MapData } from './health_map';
 
 const WORDS: Record<keyof typeof CODE, string> = {
   nan: 'NaN',
@@ -18,7 +18,7 @@ const TICKS = 5;
 
 export function MapLegend({ data }: { data: MapData }) {
   const { signal, grid } = data;
-  const present = useMemo(() => new Set(grid.codes.filter((code) => code >= LEVELS)), [grid]);
+  const present = useMemo(() => specialsIn(grid), [grid]);
   const patterns = (Object.keys(WORDS) as (keyof typeof CODE)[]).filter((name) =>
     present.has(CODE[name]),
   );
@@ -37,7 +37,7 @@ export function MapLegend({ data }: { data: MapData }) {
   );
 }
 
-function Scale({ data: { signal, domain } }: { data: MapData }) {
+function Scale({ data: { signal, domain, colors } }: { data: MapData }) {
   const place = scaleOf(domain);
   return (
     <div class="legend-scale">
@@ -45,7 +45,7 @@ function Scale({ data: { signal, domain } }: { data: MapData }) {
         {signal.title}
         {signal.unit && <span class="muted"> ({signal.unit})</span>}
       </span>
-      <div class="legend-bar" style={{ background: SCALE_GRADIENT }}>
+      <div class="legend-bar" style={{ background: scaleGradient(colors) }}>
         <HealthyBand healthy={signal.healthy} domain={domain} />
       </div>
       <div class="legend-ticks" aria-hidden="true">

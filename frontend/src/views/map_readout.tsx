@@ -1,42 +1,66 @@
 /** The value under the cursor in words; also what the keyboard's cursor has read out. */
-import { formatNumber, formatSize, formatSteps, formatValue, nonFiniteWord } from '../format';
-import { NOT_MEASURED, type Row } from '../wire';
+import {
+  formatCount,
+  formatNumber,
+  formatSize,
+  formatSteps,
+  formatValue,
+  nonFiniteWord,
+} from '../format';
+import { type MapData, readCell, summarize } from '../map_data';
+import type { MapLine } from '../map_rows';
 import { useCursor } from './context';
-import type { MapData } from './health_map';
 
 export function MapReadout({ data }: { data: MapData }) {
   const { row, column } = useCursor();
-  const described = row === null ? undefined : data.rows[row];
+  const line = row === null ? undefined : data.lines[row];
   return (
     <p class="map-value" role="status" data-testid="map-value">
-      {row === null || column === null || !described ? (
+      {column === null || !line ? (
         <span class="muted">
-          Point at a cell, or focus the map and use the arrow keys. Enter draws a row as a curve.
+          Point at a cell, or focus the map and use the arrow keys. A click or Enter opens the
+          layer.
         </span>
       ) : (
         <>
-          <code>{described.name}</code>
-          <span class="muted">{aboutRow(described)}</span>
-          <span>{stepsOf(data, column)}</span>
-          <CellValue data={data} row={row} column={column} />
+          <code>{line.name}</code>
+          <span class="muted">{aboutLine(line)}</span>
+          <span title={timeOf(data, column)}>{stepsOf(data, column)}</span>
+          {line.row ? (
+            <CellValue data={data} row={line.rows[0] as number} column={column} />
+          ) : (
+            <BlockValue data={data} line={line} column={column} />
+          )}
         </>
       )}
     </p>
   );
 }
 
-function aboutRow({ role, size, function: activation }: Row): string {
-  return [activation || role, size > 1 ? formatSize(size) : ''].filter(Boolean).join(', ');
+function aboutLine({ row, rows }: MapLine): string {
+  if (!row) return `${formatCount(rows.length, 'row')}, click to unfold`;
+  return [row.function || row.role, row.size > 1 ? formatSize(row.size) : '']
+    .filter(Boolean)
+    .join(', ');
 }
 
-function stepsOf({ timeline }: MapData, column: number): string {
-  return formatSteps(timeline.firstSteps[column] as number, timeline.steps[column] as number);
+function stepsOf({ sources, series, timeline }: MapData, column: number): string {
+  const source = sources[column] ?? -1;
+  const at = source < 0 ? timeline : series;
+  const index = source < 0 ? column : source;
+  return formatSteps(at.firstSteps[index] as number, at.steps[index] as number);
+}
+
+/** When it was logged. */
+function timeOf({ sources, series }: MapData, column: number): string | undefined {
+  const seconds = series.wallTimes[sources[column] ?? -1];
+  return seconds === undefined ? undefined : new Date(1_000 * seconds).toLocaleString();
 }
 
 function CellValue({ data, row, column }: { data: MapData; row: number; column: number }) {
-  const { signal, series } = data;
-  const read = (field: string) => readCell(data, field, row, column);
-  const value = read(series.fields[0] ?? '');
+  const { signal, field } = data;
+  const read = (name: string) => readCell(data, name, row, column);
+  const value = read(field);
   if (value === undefined) return <b>not measured</b>;
   const [low, high] = [read('min'), read('max')];
   const ranged = low !== undefined && high !== undefined && low !== high;
@@ -56,14 +80,20 @@ function CellValue({ data, row, column }: { data: MapData; row: number; column: 
   );
 }
 
-/** Undefined where nothing was measured or the field was not loaded. */
-export function readCell(
-  { series, sources }: MapData,
-  field: string,
-  row: number,
-  column: number,
-): number | undefined {
-  const source = sources[column] ?? -1;
-  const value = source < 0 ? undefined : series.values[field]?.[row * series.points + source];
-  return value === NOT_MEASURED ? undefined : value;
+/** Of a block that is folded: the span of its rows, and how many are not finite. */
+function BlockValue({ data, line, column }: { data: MapData; line: MapLine; column: number }) {
+  const values = line.rows.flatMap((row) => readCell(data, data.field, row, column) ?? []);
+  const { lowest, highest, nans, infs } = summarize(values);
+  if (values.length === 0) return <b>not measured</b>;
+  const say = (value: number) => formatValue(value, '', data.signal.name);
+  return (
+    <>
+      {lowest !== undefined && highest !== undefined && (
+        <b>
+          {say(lowest)} to {say(highest)}
+        </b>
+      )}
+      {nans + infs > 0 && <b class="non-finite">{formatCount(nans + infs, 'row')} not finite</b>}
+    </>
+  );
 }

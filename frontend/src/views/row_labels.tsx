@@ -1,22 +1,21 @@
+/** Names beside the map, for the eye; the read-out and the table serve those who listen. */
 import { labelledRows, type MapGeometry } from '../charts/map_geometry';
-import { formatSize } from '../format';
-import type { Focus } from '../selectors';
-import type { Row } from '../wire';
+import { formatCount, formatSize } from '../format';
+import type { MapLine } from '../map_rows';
 import { SplitName } from './split_name';
 
 interface Props {
-  rows: readonly Row[];
+  lines: readonly MapLine[];
   geometry: MapGeometry;
   scrollTop: number;
-  focus: Focus | null;
+  focused: ReadonlySet<number> | undefined;
   chosen: number;
 }
 
 const MIN_HEIGHT = 14;
 
-/** Names beside the map, for the eye; the read-out and the table serve those who listen. */
-export function RowLabels({ rows, geometry, scrollTop, focus, chosen }: Props) {
-  const wanted = new Set(focus?.rows);
+export function RowLabels({ lines, geometry, scrollTop, focused, chosen }: Props) {
+  const wanted = new Set(focused);
   if (chosen >= 0) wanted.add(chosen);
   const { rowHeight, viewHeight, fullHeight } = geometry;
   const height = Math.max(MIN_HEIGHT, rowHeight);
@@ -24,26 +23,34 @@ export function RowLabels({ rows, geometry, scrollTop, focus, chosen }: Props) {
   return (
     <div class="row-labels" aria-hidden="true">
       {labels.map((index) => {
-        const row = rows[index];
-        const marks = [focus?.rows.has(index) && 'focused', index === chosen && 'chosen'];
+        const line = lines[index];
+        const marks = [focused?.has(index) && 'focused', index === chosen && 'chosen'];
         const middle = (index + 0.5) * rowHeight;
         const top = Math.min(fullHeight - height, Math.max(0, middle - height / 2));
         return (
-          row && (
+          line && (
             <div
-              key={row.name}
-              class={`row-label ${marks.filter(Boolean).join(' ')}`}
+              key={line.key}
+              class={`row-label ${line.row ? '' : 'block'} ${marks.filter(Boolean).join(' ')}`}
               style={{ top: `${top}px`, height: `${height}px` }}
-              title={`${row.name} (${row.function || row.role}, ${formatSize(row.size)})`}
+              title={aboutLine(line)}
             >
-              <SplitName name={row.name} />
-              {rowHeight >= MIN_HEIGHT && (
-                <span class="row-size">{row.function || formatSize(row.size)}</span>
-              )}
+              {!line.row && <span class="fold">{line.open ? '▾' : '▸'}</span>}
+              <SplitName name={line.name} />
+              {rowHeight >= MIN_HEIGHT && <span class="row-size">{sizeOf(line)}</span>}
             </div>
           )
         );
       })}
     </div>
   );
+}
+
+export function aboutLine({ name, row, rows }: MapLine): string {
+  if (!row) return `${name} (${formatCount(rows.length, 'row')})`;
+  return `${name} (${row.function || row.role}, ${formatSize(row.size)})`;
+}
+
+function sizeOf({ row, rows }: MapLine): string {
+  return row ? row.function || formatSize(row.size) : formatCount(rows.length, 'row');
 }

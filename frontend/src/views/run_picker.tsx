@@ -1,5 +1,6 @@
 /** All runs, the sickest first, with a filter once there are several. */
 import { useMemo, useState } from 'preact/hooks';
+import { picked } from '../choices';
 import { formatCount, formatStep } from '../format';
 import { filterRuns, sortRuns } from '../selectors';
 import type { RunSummary, Severity } from '../wire';
@@ -12,6 +13,7 @@ export function RunPicker() {
   const runs = useAppState((state) => state.runs) ?? [];
   const run = useAppState((state) => state.run);
   const filter = useAppState((state) => state.filter);
+  const compared = picked(useAppState((state) => state.compare));
   const { actions } = useApp();
   // Matters only in narrow windows, where the list drops down from the button.
   const [open, setOpen] = useState(false);
@@ -44,7 +46,13 @@ export function RunPicker() {
         )}
         <ul class="run-list">
           {shown.map((item) => (
-            <RunItem key={item.run} item={item} chosen={item.run === run} onChoose={choose} />
+            <RunItem
+              key={item.run}
+              item={item}
+              chosen={item.run === run}
+              picked={compared.includes(item.run)}
+              onChoose={choose}
+            />
           ))}
         </ul>
         {shown.length === 0 && <p class="muted pad">No run has this in its name.</p>}
@@ -56,12 +64,26 @@ export function RunPicker() {
 interface RunItemProps {
   item: RunSummary;
   chosen: boolean;
+  /** Whether it is compared with the chosen one. */
+  picked: boolean;
   onChoose(run: string): void;
 }
 
-function RunItem({ item, chosen, onChoose }: RunItemProps) {
+function RunItem({ item, chosen, picked, onChoose }: RunItemProps) {
+  const { actions } = useApp();
   return (
-    <li>
+    <li class="run-row">
+      <input
+        type="checkbox"
+        class="run-pick"
+        data-testid="run-pick"
+        data-run={item.run}
+        aria-label={`Compare ${item.run}`}
+        title="Compare with the chosen run"
+        checked={chosen || picked}
+        disabled={chosen}
+        onChange={() => void actions.pickRun(item.run)}
+      />
       <button
         type="button"
         class="run-item"

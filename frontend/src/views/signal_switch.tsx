@@ -1,6 +1,6 @@
 /** Chooses what the map shows; signals that a finding names are marked. */
 import { sentenceCase } from '../format';
-import { signalChoice } from '../selectors';
+import { signalChoice } from '../signals';
 import type { RunDetail, Signal } from '../wire';
 import { useApp } from './context';
 

@@ -1,91 +1,165 @@
-/** One curve with its name and its value at the cursor. */
+/** Curves on one axis, with their name and their values at the cursor. */
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import {
   type ColumnBand,
   LineChart,
   type LineChartColors,
+  type LineChartModel,
   Y_AXIS_WIDTH,
 } from '../charts/line_chart';
-import { type LineData, lineData } from '../charts/line_data';
+import { type LineData, lineData, scaleOfLines } from '../charts/line_data';
 import { formatCount, formatValue } from '../format';
 import type { Timeline } from '../timeline';
 import type { Series, Signal } from '../wire';
 import { useApp, useAppState, useCursor } from './context';
-import { SplitName } from './split_name';
 
 const HEIGHT = 54;
 
-interface Props {
+export interface StripLine {
   spec: Signal;
   series: Series;
   row: number;
-  /** The row's name, where the signal has several. */
-  rowName?: string;
-  timeline: Timeline;
-  bands: ColumnBand[];
-  plotWidth: number;
+  /** What tells it from the other lines of the chart. */
+  label: string;
+  /** Place in the palette, where it is not that among the lines of the chart. */
+  tone?: number;
 }
 
-export function StripChart({ spec, series, row, rowName, timeline, bands, plotWidth }: Props) {
+interface Props {
+  lines: readonly StripLine[];
+  title: string;
+  timeline: Timeline;
+  bands: readonly ColumnBand[];
+  plotWidth: number;
+  /** Values that a finding holds the line against. */
+  limits?: readonly number[];
+  /** Whether to show what is usual in healthy training. */
+  usual?: boolean;
+}
+
+const NONE: readonly number[] = [];
+
+export function StripChart(props: Props) {
+  const { lines, title, timeline, bands, plotWidth, limits = NONE, usual } = props;
   const host = useRef<HTMLDivElement>(null);
-  const data = useMemo(() => lineData(series, row, timeline), [series, row, timeline]);
-  useLineChart(host, data, bands, timeline, plotWidth);
+  const spec = lines[0]?.spec as Signal;
+  const parts = lines.flatMap(({ series, row }) => [series, row]);
+  const data = useMemo(
+    () => lines.map(({ series, row }) => lineData(series, row, timeline)),
+    [timeline, ...parts],
+  );
+  const healthy = usual ? spec.healthy : null;
+  const tones = lines.map(({ tone }, index) => (tone ?? index) % LINE_COUNT);
+  useLineChart(host, { data, tones, bands, healthy, limits, timeline, plotWidth });
   return (
-    <div class="strip-row" data-signal={spec.name}>
+    <div class="strip-row" data-testid="chart" data-signal={spec.name}>
       <div class="strip-name" title={spec.description}>
-        {rowName && (
-          <code>
-            <SplitName name={rowName} />
-          </code>
-        )}
-        <span>{spec.title}</span>
-        <Value data={data} spec={spec} />
+        <span>
+          {title}
+          {spec.unit && <span class="unit">{spec.unit}</span>}
+        </span>
+        <Values data={data} lines={lines} />
       </div>
       <div
         ref={host}
         class="strip-plot"
         style={{ marginLeft: `${-Y_AXIS_WIDTH}px` }}
         role="img"
-        aria-label={summary(spec, rowName, data)}
+        aria-label={summary(title, lines, data)}
       />
     </div>
   );
 }
 
-function Value({ data, spec }: { data: LineData; spec: Signal }) {
+/** At the cursor, or the newest. More lines than two have their names in a legend instead. */
+function Values({ data, lines }: { data: readonly LineData[]; lines: readonly StripLine[] }) {
   const { column } = useCursor();
-  const value = column === null ? data.raw.findLast((raw) => raw !== undefined) : data.raw[column];
-  const text = value === undefined ? '–' : formatValue(value, '', spec.name);
+  if (lines.length > 2) return null;
+  return (
+    <span class="strip-values">
+      {lines.map(({ label, spec, tone }, index) => (
+        <Value
+          key={label}
+          data={data[index]}
+          tone={(tone ?? index) % LINE_COUNT}
+          lines={lines.length}
+          {...{ spec, label, column }}
+        />
+      ))}
+    </span>
+  );
+}
+
+interface ValueProps {
+  data: LineData | undefined;
+  spec: Signal;
+  label: string;
+  column: number | null;
+  tone: number;
+  /** How many the chart has. */
+  lines: number;
+}
+
+function Value({ data, spec, label, column, tone, lines }: ValueProps) {
+  const raw = data?.raw ?? [];
+  const value = column === null ? raw.findLast((item) => item !== undefined) : raw[column];
   const odd = value !== undefined && !Number.isFinite(value);
-  return <b class={odd ? 'non-finite' : ''}>{text}</b>;
+  return (
+    <span title={label}>
+      {lines > 1 && <span class={`key key-${tone}`} />}
+      <b class={odd ? 'non-finite' : ''}>
+        {value === undefined ? '–' : formatValue(value, '', spec.name)}
+      </b>
+    </span>
+  );
 }
 
-function summary(spec: Signal, rowName: string | undefined, { raw, marks }: LineData): string {
-  const measured = raw.filter((value) => value !== undefined);
-  const [first, last] = [measured[0], measured.at(-1)];
-  const name = rowName ? `${spec.title} of ${rowName}` : spec.title;
-  if (first === undefined || last === undefined) return `${name}: not measured`;
-  const say = (value: number) => formatValue(value, spec.unit, spec.name);
-  const odd = marks.length > 0 ? `, not finite at ${formatCount(marks.length, 'point')}` : '';
-  return `${name}: from ${say(first)} to ${say(last)}${odd}`;
+function summary(title: string, lines: readonly StripLine[], data: readonly LineData[]): string {
+  return lines
+    .map(({ spec, label }, index) => {
+      const { raw = [], marks = [] } = data[index] ?? {};
+      const measured = raw.filter((value) => value !== undefined);
+      const [first, last] = [measured[0], measured.at(-1)];
+      const name = label === title ? title : `${title}, ${label}`;
+      if (first === undefined || last === undefined) return `${name}: not measured`;
+      const say = (value: number) => formatValue(value, spec.unit, spec.name);
+      const odd = marks.length > 0 ? `, not finite at ${formatCount(marks.length, 'point')}` : '';
+      return `${name}: from ${say(first)} to ${say(last)}${odd}`;
+    })
+    .join('; ');
 }
 
-function useLineChart(
-  host: { current: HTMLDivElement | null },
-  data: LineData,
-  bands: ColumnBand[],
-  timeline: Timeline,
-  plotWidth: number,
-): void {
+interface Drawn extends Pick<LineChartModel, 'bands' | 'healthy' | 'limits'> {
+  data: readonly LineData[];
+  /** Of each line, its place in the palette. */
+  tones: readonly number[];
+  timeline: Timeline;
+  plotWidth: number;
+}
+
+function useLineChart(host: { current: HTMLDivElement | null }, drawn: Drawn): void {
+  const { data, tones, bands, healthy, limits, timeline, plotWidth } = drawn;
   const theme = useAppState((state) => state.theme);
   const chart = useChart(host, timeline);
   // Read from the style sheet, so that both themes are defined in one place.
   const colors = useMemo(() => themeColors(theme), [theme]);
   useEffect(() => {
     if (plotWidth <= 0) return;
-    const width = plotWidth + Y_AXIS_WIDTH;
-    chart.current?.update({ data, bands, colors, width, height: HEIGHT });
-  }, [chart, data, bands, colors, plotWidth]);
+    chart.current?.update({
+      lines: data.map((item, index) => ({
+        data: item,
+        color: colors.lines[tones[index] ?? 0] ?? colors.text,
+        band: data.length === 1 ? colors.band : 'transparent',
+      })),
+      scale: scaleOfLines(data, limits),
+      bands,
+      healthy,
+      limits,
+      colors,
+      width: plotWidth + Y_AXIS_WIDTH,
+      height: HEIGHT,
+    });
+  }, [chart, data, tones.join(), bands, healthy, limits, colors, plotWidth]);
 }
 
 /** One chart for as long as the view lives, tied to the shared cursor and zoom. */
@@ -101,9 +175,9 @@ function useChart(host: { current: HTMLDivElement | null }, timeline: Timeline) 
       },
       onZoom: (from, to) => {
         const { firstSteps, steps } = shown.current;
-        actions.zoom([firstSteps[from] as number, steps[to] as number]);
+        void actions.zoom([firstSteps[from] as number, steps[to] as number]);
       },
-      onReset: () => actions.zoom(null),
+      onReset: () => void actions.zoom(null),
     });
     chart.current = created;
     const unsubscribe = cursor.subscribe(() => created.setCursor(cursor.get().column));
@@ -115,14 +189,19 @@ function useChart(host: { current: HTMLDivElement | null }, timeline: Timeline) 
   return chart;
 }
 
+/** Runs that are compared, and further lines of a chart, take these in turn. */
+export const LINE_COUNT = 8;
+
 function themeColors(_theme: string): LineChartColors {
   const style = getComputedStyle(document.documentElement);
   const read = (name: string) => style.getPropertyValue(name).trim() || '#888888';
   return {
-    line: read('--line'),
     band: read('--line-band'),
     grid: read('--grid'),
     text: read('--muted'),
     mark: read('--nan'),
+    healthy: read('--healthy-band'),
+    limit: read('--limit'),
+    lines: Array.from({ length: LINE_COUNT }, (_, index) => read(`--line-${index}`)),
   };
 }

@@ -1,7 +1,9 @@
 /** The diagnosis of the chosen run in one line, and what it rests on. */
 import { formatCount, formatFact, formatStep } from '../format';
+import { markdownReport } from '../report';
 import { type Health, verdictWords } from '../selectors';
 import type { RunDetail } from '../wire';
+import { CopyButton } from './copy_button';
 import { Chevron, Icon, type Mark } from './icons';
 import { Marked } from './marked';
 
@@ -42,6 +44,9 @@ export function Verdict({ detail }: { detail: RunDetail }) {
         </div>
         <Notes notes={detail.notes} />
       </div>
+      {detail.findings.length > 0 && (
+        <CopyButton text={markdownReport(detail)} label="Copy report" />
+      )}
     </section>
   );
 }

@@ -1,0 +1,71 @@
+/** Which layer is shown, what it is, and the way to its neighbours. */
+import { useMemo } from 'preact/hooks';
+import { layersOf } from '../choices';
+import { formatCount, formatSize } from '../format';
+import type { RunDetail } from '../wire';
+import { useApp } from './context';
+import { TableToggle } from './toggle';
+
+export function LayerHead({ detail, layer }: { detail: RunDetail; layer: string | null }) {
+  const { actions } = useApp();
+  const layers = useMemo(() => layersOf(detail), [detail]);
+  const at = layer === null ? -1 : layers.indexOf(layer);
+  const step = (by: number) => {
+    const next = layers[at + by];
+    if (next !== undefined) void actions.openLayer(next);
+  };
+  return (
+    <div class="chart-head">
+      <h2 class="section-title layer-title">
+        Layer <LayerChoice layers={layers} layer={layer} />
+        {layer !== null && <span class="muted">{aboutLayer(detail, layer)}</span>}
+      </h2>
+      <div class="tools">
+        <button type="button" class="button small" disabled={at <= 0} onClick={() => step(-1)}>
+          Towards the input
+        </button>
+        <button
+          type="button"
+          class="button small"
+          disabled={at >= layers.length - 1}
+          onClick={() => step(1)}
+        >
+          Towards the output
+        </button>
+        <TableToggle />
+      </div>
+    </div>
+  );
+}
+
+function LayerChoice({ layers, layer }: { layers: readonly string[]; layer: string | null }) {
+  const { actions } = useApp();
+  return (
+    <select
+      aria-label="Layer"
+      class="layer-choice"
+      value={layer ?? ''}
+      onChange={(event) => void actions.openLayer(event.currentTarget.value)}
+    >
+      {layer === null && <option value="">none</option>}
+      {layers.map((name) => (
+        <option key={name} value={name}>
+          {name}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+function aboutLayer({ rows }: RunDetail, layer: string): string {
+  const weights = (rows.variable ?? []).filter((row) => row.layer === layer || row.name === layer);
+  const [activation] = (rows.activation ?? []).filter((row) => row.layer === layer);
+  const size = weights.reduce((sum, row) => sum + row.size, 0);
+  return [
+    size > 0 ? `${formatSize(size)} parameters` : '',
+    activation?.function ?? '',
+    activation ? formatCount(activation.size, 'unit') : '',
+  ]
+    .filter(Boolean)
+    .join(', ');
+}

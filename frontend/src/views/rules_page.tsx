@@ -1,0 +1,122 @@
+/** Every rule: how it stands, why, and what it would say with other limits. */
+import { useMemo } from 'preact/hooks';
+import { formatCount, sentenceCase } from '../format';
+import type { Limits, Replay, RuleSheet, RuleState, RunDetail } from '../wire';
+import { useApp, useAppState } from './context';
+import { Icon, type Mark } from './icons';
+import { LimitForm } from './limit_form';
+import { Marked } from './marked';
+
+const MARKS: Record<RuleState['state'], Mark> = {
+  firing: 'warning',
+  cleared: 'recovered',
+  clean: 'healthy',
+  'not evaluated': 'not measured',
+};
+
+export function RulesPage({ detail }: { detail: RunDetail }) {
+  const sheets = useAppState((state) => state.sheets);
+  const limits = useAppState((state) => state.limits);
+  const replay = useAppState((state) => state.replay);
+  const groups = useMemo(() => [...new Set(sheets?.map(({ group }) => group))], [sheets]);
+  return (
+    <div class="rules-page" data-testid="rules-page">
+      <div class="chart-head">
+        <h2 class="section-title">Rules</h2>
+        <ResetAll limits={limits} />
+      </div>
+      <p class="muted">
+        How each rule stands for this run. A limit that is changed here is tried on the server, on
+        what was logged; the findings of the run stay those that were found with the usual limits.
+      </p>
+      <Trial detail={detail} replay={replay} />
+      {!sheets && <p class="placeholder muted">Reading the rules</p>}
+      {groups.map((group) => (
+        <section key={group}>
+          <h3 class="rule-group">{sentenceCase(group)}</h3>
+          {sheets
+            ?.filter((sheet) => sheet.group === group)
+            .map((sheet) => (
+              <RuleRow key={sheet.rule} {...{ sheet, detail, limits, replay }} />
+            ))}
+        </section>
+      ))}
+    </div>
+  );
+}
+
+function ResetAll({ limits }: { limits: Limits }) {
+  const { actions } = useApp();
+  if (Object.keys(limits).length === 0) return null;
+  return (
+    <button
+      type="button"
+      class="button small"
+      data-testid="reset-limits"
+      onClick={() => void actions.tryLimits({})}
+    >
+      Reset all limits
+    </button>
+  );
+}
+
+/** What the trial found otherwise, set apart from what ran live. */
+function Trial({ detail, replay }: { detail: RunDetail; replay: Replay | null }) {
+  const problem = useAppState((state) => state.replayProblem);
+  if (problem) {
+    return (
+      <p class="chart-trouble" role="alert">
+        The rules could not be tried: {problem.reason}
+      </p>
+    );
+  }
+  if (!replay) return null;
+  const before = new Set(detail.findings.map(({ rule }) => rule));
+  const after = new Set(replay.findings.map(({ rule }) => rule));
+  const come = [...after].filter((rule) => !before.has(rule));
+  const gone = [...before].filter((rule) => !after.has(rule));
+  return (
+    <div class="trial" role="status" data-testid="trial">
+      <strong>A trial, not what ran live.</strong> With these limits the log gives{' '}
+      {formatCount(replay.findings.length, 'finding')} instead of {detail.findings.length}.
+      {come.length > 0 && ` New: ${come.map(sentenceCase).join(', ')}.`}
+      {gone.length > 0 && ` Gone: ${gone.map(sentenceCase).join(', ')}.`}
+    </div>
+  );
+}
+
+interface RowProps {
+  sheet: RuleSheet;
+  detail: RunDetail;
+  limits: Limits;
+  replay: Replay | null;
+}
+
+function RuleRow({ sheet, detail, limits, replay }: RowProps) {
+  const find = (states: readonly RuleState[]) => states.find(({ rule }) => rule === sheet.rule);
+  const live = find(detail.rules);
+  const tried = replay ? find(replay.rules) : undefined;
+  return (
+    <article class="rule-row" data-testid="rule-row" data-rule={sheet.rule}>
+      <Icon mark={MARKS[live?.state ?? 'not evaluated']} />
+      <div>
+        <h4>
+          {sentenceCase(sheet.rule)} <span class="mono muted">{sheet.code}</span>
+          <span class="rule-state">{live?.state ?? 'not known when this run was judged'}</span>
+          {tried && tried.state !== live?.state && (
+            <span class="badge" data-testid="tried-state">
+              in the trial: {tried.state}
+            </span>
+          )}
+        </h4>
+        <p>{sheet.summary}</p>
+        {live?.reason && (
+          <p class="muted">
+            <Marked text={live.reason} />
+          </p>
+        )}
+        <LimitForm sheet={sheet} limits={limits} />
+      </div>
+    </article>
+  );
+}

@@ -1,0 +1,73 @@
+"""Fewer points than were logged, for a screen that has no room for more."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from tensorboard_gradhealth.storage.reader import Series
+from tensorboard_gradhealth.types import NOT_MEASURED
+
+Floats = npt.NDArray[np.float32]
+
+
+def within(series: Series, first: float, last: float) -> Series:
+    """Returns the points whose windows touch the steps from `first` to `last`, both included."""
+    inside = (series.steps >= first) & (series.first_steps <= last)
+    return Series(
+        series.steps[inside],
+        series.first_steps[inside],
+        series.wall_times[inside],
+        series.values[inside],
+    )
+
+
+def binned(series: Series, fields: tuple[str, ...], points: int) -> Series:
+    """Joins neighbouring windows until at most `points` are left.
+
+    `min` and `max` stay the extremes of all that was joined, and `mean` its mean over steps, not
+    finite as soon as one was not; of any other field, a count or a running statistic, the last
+    point stays.
+
+    Args:
+      series: All points, T of them, with values `[T, rows, fields]`.
+      fields: Names of its fields.
+      points: At least 1.
+    """
+    count = len(series.steps)
+    if count <= points:
+        return series
+    starts = np.arange(points) * count // points
+    ends = np.append(starts[1:], count) - 1
+    weights = (series.steps - series.first_steps + 1).astype(np.float64)
+    values = np.stack(
+        [
+            _joined(name, series.values[:, :, index], weights, starts, ends)
+            for index, name in enumerate(fields)
+        ],
+        axis=2,
+    )
+    return Series(series.steps[ends], series.first_steps[starts], series.wall_times[ends], values)
+
+
+def _joined(
+    field: str,
+    values: Floats,
+    weights: npt.NDArray[np.float64],
+    starts: npt.NDArray[np.int64],
+    ends: npt.NDArray[np.int64],
+) -> Floats:
+    if field not in ("mean", "min", "max"):
+        return values[ends]
+    measured = values != NOT_MEASURED
+    if field == "mean":
+        shares = np.where(measured, weights[:, np.newaxis], 0)
+        # What is infinite stays so, and a sum of both infinities is NaN: neither is an accident.
+        with np.errstate(invalid="ignore", divide="ignore"):
+            sums = np.add.reduceat(np.where(measured, values * shares, 0), starts, axis=0)
+            joined = sums / np.add.reduceat(shares, starts, axis=0)
+    else:
+        extreme = np.fmin if field == "min" else np.fmax
+        joined = extreme.reduceat(np.where(measured, values, np.nan), starts, axis=0)
+    any_measured = np.logical_or.reduceat(measured, starts, axis=0)
+    return np.where(any_measured, joined, NOT_MEASURED).astype(np.float32)

@@ -1,0 +1,105 @@
+"""The binary answers of the HTTP API, for typed arrays; docs/http_api.md describes them."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import struct
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from tensorboard_gradhealth.backend.binning import binned, within
+from tensorboard_gradhealth.backend.queries import BadArgument
+from tensorboard_gradhealth.storage.reader import RunReader, UnknownName
+from tensorboard_gradhealth.types import Json
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Part:
+    """Which part of a signal to send; None stands for all of it.
+
+    Attributes:
+      fields: Names of fields, in the order wanted.
+      rows: Numbers of rows, in the order wanted.
+      points: At most this many points; neighbours are joined beyond.
+      steps: First and last step, both included.
+    """
+
+    fields: Sequence[str] | None = None
+    rows: Sequence[int] | None = None
+    points: int | None = None
+    steps: tuple[float, float] | None = None
+
+
+def series(reader: RunReader, signal: str, part: Part) -> bytes:
+    """Answers `GET series`.
+
+    Raises:
+      UnknownName: There is no such signal.
+      BadArgument: There is no such field or row, or `points` is not positive.
+      UnreadableRun: The signal is damaged.
+    """
+    data = reader.series(signal)
+    known = reader.info().signals[signal].fields
+    chosen = known if part.fields is None else part.fields
+    for field in chosen:
+        if field not in known:
+            raise BadArgument(f"{signal!r} has no field {field!r}; it has: {', '.join(known)}.")
+    _check_rows(signal, part.rows, data.values.shape[1])
+    if part.steps is not None:
+        data = within(data, *part.steps)
+    if part.rows is not None:
+        data = dataclasses.replace(data, values=data.values[:, list(part.rows)])
+    if part.points is not None:
+        if part.points < 1:
+            raise BadArgument(f"points is {part.points}; give a whole number from 1.")
+        data = binned(data, known, part.points)
+    values = data.values[:, :, [known.index(field) for field in chosen]]
+    header = {"run": reader.run, "signal": signal, "fields": list(chosen)}
+    return _pack(header, [data.steps, data.first_steps, data.wall_times], values)
+
+
+def _check_rows(signal: str, rows: Sequence[int] | None, count: int) -> None:
+    for row in rows or ():
+        if not 0 <= row < count:
+            raise BadArgument(f"{signal!r} has no row {row}; it has rows 0 to {count - 1}.")
+
+
+def flight(reader: RunReader, finding: str, signal: str) -> bytes:
+    """Answers `GET flight`.
+
+    Args:
+      reader: Of the run.
+      finding: `id` of a finding.
+      signal: Name of a signal that is measured at every step.
+
+    Raises:
+      UnknownName: No flight was kept for the finding, or it lacks the signal.
+      UnreadableRun: The flight is damaged.
+    """
+    found = next((flight for flight in reader.flights() if finding in flight.findings), None)
+    if found is None:
+        kept = ", ".join(name for flight in reader.flights() for name in flight.findings) or "none"
+        raise UnknownName(f"No single steps were kept for {finding!r}; there are for: {kept}.")
+    if signal not in found.signals:
+        known = ", ".join(found.signals)
+        raise UnknownName(
+            f"The steps before {finding!r} lack the signal {signal!r}; known: {known}."
+        )
+    values = found.signals[signal]
+    steps = np.arange(found.first_step, found.first_step + len(values))
+    header = {"run": reader.run, "finding": finding, "signal": signal, "fields": ["value"]}
+    wall_times = np.full(len(values), found.wall_time)
+    return _pack(header, [steps, steps, wall_times], values[:, :, np.newaxis])
+
+
+def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[Any]) -> bytes:
+    """Lays out an answer: `[T]` each of the times, and values `[T, rows, fields]`."""
+    text = json.dumps({**header, "rows": values.shape[1], "points": values.shape[0]}).encode()
+    text += b" " * (-(4 + len(text)) % 8)
+    arrays = [array.astype("<f8").tobytes() for array in times]
+    last = values.transpose(2, 1, 0).astype("<f4").tobytes()
+    return b"".join([struct.pack("<I", len(text)), text, *arrays, last])

@@ -1,0 +1,106 @@
+"""The health map: reading it, choosing what it shows, and taking it away."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Tab
+
+pytestmark = pytest.mark.browser
+
+
+def test_values_are_read_with_the_keyboard_and_signals_switched(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", signal="update_ratio")
+    expect(tab.get("map")).to_contain_text("dense/kernel")
+    canvas = tab.get("map").locator("canvas").first
+    canvas.press("Home")
+    canvas.press("ArrowRight")
+    expect(tab.get("map-value")).to_contain_text("step 1")
+    for title in ("Gradient norm", "Dead units", "Saturated outputs"):
+        tab.get("map-signal").get_by_text(title, exact=True).click()
+        expect(tab.get("map")).to_contain_text(title)
+
+
+def test_nan_has_its_own_mark_and_is_read_as_nan(tab: Tab) -> None:
+    tab.open(run="root_of_zero", signal="gradient_norm")
+    expect(tab.get("map")).to_contain_text("hidden/kernel")
+    tab.get("map").locator("canvas").first.press("End")
+    expect(tab.get("map-value")).to_contain_text("NaN")
+    expect(tab.get("map")).to_contain_text("NaN")
+
+
+def test_rows_are_filtered_and_gathered_in_blocks(tab: Tab) -> None:
+    tab.open(run="large", signal="gradient_norm")
+    grid = tab.get("map").locator("canvas").first
+    expect(grid).to_have_attribute("aria-label", "Gradient norm: 60 rows by 300 points")
+    tab.get("row-filter").fill("block_[12]/")
+    expect(grid).to_have_attribute("aria-label", "Gradient norm: 20 rows by 300 points")
+    tab.get("map").get_by_role("button", name="Blocks").click()
+    expect(grid).to_have_attribute("aria-label", "Gradient norm: 2 rows by 300 points")
+    grid.press("End")
+    expect(tab.get("map-value")).to_contain_text("10 rows")
+    grid.press("Enter")
+    expect(grid).to_have_attribute("aria-label", "Gradient norm: 12 rows by 300 points")
+
+
+def test_a_signal_nobody_heard_of_is_drawn_from_its_description(tab: Tab) -> None:
+    tab.open(run="large", signal="unheard_of")
+    expect(tab.get("map")).to_contain_text("Unheard of")
+    grid = tab.get("map").locator("canvas").first
+    grid.press("End")
+    # Measured at every twentieth step: the last value holds until the end.
+    expect(tab.get("map-value")).to_contain_text("step 280")
+    expect(tab.get("map-value")).to_contain_text("280 furlongs")
+    tab.get("map").get_by_label("Value").select_option("max")
+    tab.get("map").get_by_label("Scale").select_option("log")
+    expect(tab.get("map")).to_contain_text("exactly 0")
+
+
+def test_a_drag_zooms_all_charts_and_the_link_reproduces_it(tab: Tab) -> None:
+    tab.open(run="large", signal="gradient_norm")
+    grid = tab.get("map").locator("canvas").first
+    grid.scroll_into_view_if_needed()
+    box = grid.bounding_box()
+    assert box
+    tab.page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + 50)
+    tab.page.mouse.down()
+    tab.page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50, steps=3)
+    tab.page.mouse.up()
+    zoomed = tab.get("strip").get_by_role("button", name="show all steps")
+    expect(zoomed).to_contain_text("steps 7")
+    link, words = tab.page.url, zoomed.text_content() or ""
+    assert "p.gradhealth.steps=7" in link
+    tab.page.goto("about:blank")
+    tab.page.goto(link)
+    expect(zoomed).to_have_text(words)
+    zoomed.click()
+    expect(zoomed).to_have_count(0)
+
+
+def test_what_is_shown_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:
+    tab.open(run="root_of_zero", signal="gradient_norm")
+    files = {}
+    for kind in ("PNG", "CSV", "JSON", "Markdown"):
+        tab.get("export").locator("summary").click()
+        with tab.page.expect_download() as download:
+            tab.get("export").get_by_role("button", name=kind).click()
+        files[kind] = tmp_path / download.value.suggested_filename
+        download.value.save_as(files[kind])
+    assert files["PNG"].read_bytes().startswith(b"\x89PNG")
+    assert files["CSV"].name == "root_of_zero-gradient_norm.csv"
+    assert "hidden/kernel,0,0,NaN" in files["CSV"].read_text()
+    assert json.loads(files["JSON"].read_text())["values"][0]["mean"] == "NaN"
+    assert files["Markdown"].read_text().startswith("# Ill")
+
+
+def test_every_chart_has_a_table_behind_it(tab: Tab) -> None:
+    tab.open(run="root_of_zero", signal="gradient_norm")
+    tab.get("map").get_by_role("button", name="Table").click()
+    expect(tab.get("map").locator("tbody")).to_contain_text("hidden/kernel")
+    expect(tab.get("strip").locator("tbody")).to_contain_text("Learning rate")
+    tab.show("layer")
+    expect(tab.get("layer").locator("tbody")).to_contain_text("hidden/bias")

@@ -1,0 +1,183 @@
+"""Themes, sizes, readers, strange data and trouble: each has its state on screen."""
+
+from __future__ import annotations
+
+import functools
+import http.server
+import threading
+from pathlib import Path
+
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tensorboard_gradhealth.storage.writer import RunWriter
+from tests import logs as small_logs
+from tests.browser.conftest import Tab
+from tests.browser.runs import STRANGE_NAMES
+from tests.tensorboard_process import TensorBoard, tensorboard
+
+pytestmark = pytest.mark.browser
+
+VIEWS = ("map", "layer", "flow", "compare", "rules")
+
+AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
+
+
+@pytest.mark.parametrize("dark", [False, True])
+def test_every_view_is_accessible_in_both_themes(
+    browser: Browser, server: TensorBoard, dark: bool
+) -> None:
+    tab = Tab(browser, server.url + f"?darkMode={str(dark).lower()}", reduced_motion="reduce")
+    tab.open(run="learning_rate/sick", compare="root_of_zero")
+    expect(tab.get("map").locator("canvas").first).to_be_visible()
+    frame = next(f for f in tab.page.frames if "plugin_entry" in f.url)
+    assert frame.evaluate("document.documentElement.dataset.theme") == ("dark" if dark else "light")
+    colour = frame.evaluate("getComputedStyle(document.body).backgroundColor")
+    brightness = sum(int(part) for part in colour.strip("rgba()").split(",")[:3])
+    assert brightness < 200 if dark else brightness > 650
+    frame.evaluate(AXE.read_text())
+    for view in VIEWS:
+        tab.show(view)
+        expect(tab.frame.get_by_role("tabpanel")).not_to_contain_text("Reading")
+        violations = frame.evaluate("async () => (await axe.run()).violations")
+        assert [(view, v["id"], [n["target"] for n in v["nodes"]]) for v in violations] == []
+    assert tab.problems == []
+    tab.page.close()
+
+
+@pytest.mark.parametrize("width", [800, 1440])
+def test_nothing_is_cut_off_at_the_side(browser: Browser, server: TensorBoard, width: int) -> None:
+    tab = Tab(browser, server.url, viewport={"width": width, "height": 900})
+    tab.open(run="names", compare="root_of_zero")
+    expect(tab.get("verdict")).to_be_visible()
+    for view in VIEWS:
+        tab.show(view)
+        overflow = tab.frame.locator("html").evaluate("e => e.scrollWidth - e.clientWidth")
+        assert (view, max(0, overflow)) == (view, 0)
+    tab.page.close()
+
+
+def test_unusual_runs_are_shown_as_they_are(tab: Tab) -> None:
+    tab.open(run="names", signal="gradient_norm")
+    for name in STRANGE_NAMES:
+        expect(tab.get("map").get_by_title(name).first).to_be_visible()
+    tab.get("run-item", run="only_nan").click()
+    expect(tab.get("map")).to_contain_text("not measured")
+    expect(tab.get("strip")).to_contain_text("NaN")
+    tab.get("run-item", run="one_point").click()
+    grid = tab.get("map").locator("canvas").first
+    expect(grid).to_have_attribute("aria-label", "Gradient norm: 2 rows by 1 point")
+    grid.press("Home")
+    expect(tab.get("map-value")).to_contain_text("+Inf (overflow)")
+    tab.get("run-item", run="far").click()
+    expect(tab.get("strip").locator(".step-axis")).to_contain_text("999,999,999,99")
+
+
+def test_it_works_in_the_frame_of_a_notebook(
+    browser: Browser, server: TensorBoard, tmp_path: Path
+) -> None:
+    root = f"{server.url}#gradhealth&p.gradhealth.run=scaling%2Fsick"
+    page_of_cell = f'<iframe src="{root}" width="100%" height="780"></iframe>'
+    (tmp_path / "notebook.html").write_text(page_of_cell)
+    handler = functools.partial(http.server.SimpleHTTPRequestHandler, directory=str(tmp_path))
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as notebook:
+        threading.Thread(target=notebook.serve_forever, daemon=True).start()
+        page = browser.new_page(viewport={"width": 1000, "height": 800})
+        page.goto(f"http://127.0.0.1:{notebook.server_port}/notebook.html")
+        inner = page.frame_locator("iframe").frame_locator('iframe[src*="gradhealth"]')
+        expect(inner.get_by_test_id("verdict")).to_contain_text("Ill", timeout=15_000)
+        page.close()
+        notebook.shutdown()
+
+
+def test_it_works_behind_a_path_prefix_with_the_other_loader(
+    browser: Browser, tmp_path: Path
+) -> None:
+    small_logs.write_run(tmp_path / "run", range(20))
+    with tensorboard(tmp_path, "--path_prefix=/behind/proxy", "--load_fast=false") as server:
+        behind = TensorBoard(server.url + "behind/proxy/", server.log)
+        behind.wait_for_runs("run")
+        tab = Tab(browser, behind.url).open(run="run", view="layer", layer="a")
+        expect(tab.get("layer")).to_contain_text("a/kernel")
+        tab.page.close()
+
+
+def test_twenty_runs_are_compared_at_once(browser: Browser, tmp_path: Path) -> None:
+    names = [f"sweep/run_{index}" for index in range(20)]
+    for index, name in enumerate(names):
+        small_logs.write_run(tmp_path / name, range(60), value=index)
+    with tensorboard(tmp_path) as server:
+        server.wait_for_runs(*names)
+        tab = Tab(browser, server.url).open(
+            run=names[0], compare="\n".join(names[1:]), view="compare"
+        )
+        expect(tab.get("view-tab", view="compare")).to_contain_text("20 runs")
+        expect(tab.get("compare-curves").locator("canvas")).to_have_count(1)
+        expect(tab.get("other-verdicts").locator("li")).to_have_count(19)
+        assert tab.problems == []
+        tab.page.close()
+
+
+def test_without_data_the_page_shows_how_to_start(browser: Browser, tmp_path: Path) -> None:
+    with tensorboard(tmp_path) as server:
+        tab = Tab(browser, server.url).open()
+        expect(tab.get("empty")).to_contain_text("gradhealth.HealthCallback")
+        expect(tab.get("empty")).to_contain_text("tensorboard --logdir")
+        assert tab.problems == []
+        tab.page.close()
+
+
+def test_every_point_is_shown_and_sampling_is_said(browser: Browser, tmp_path: Path) -> None:
+    small_logs.write_run(tmp_path / "long", range(1200))
+    sampled = ("--samples_per_plugin", "gradhealth=50")
+    for flags, notes in (((), 0), (sampled, 1)):
+        with tensorboard(tmp_path, *flags) as server:
+            server.wait_for_runs("long")
+            tab = Tab(browser, server.url).open(run="long")
+            expect(tab.get("verdict")).to_contain_text("50 of 1,200" if notes else "1,200 points")
+            expect(tab.get("notes")).to_have_count(notes)
+            tab.page.close()
+
+
+def test_a_run_that_grows_is_followed_and_its_zoom_stays(browser: Browser, tmp_path: Path) -> None:
+    writer = RunWriter(tmp_path / "growing")
+    writer.write_info(small_logs.info(), 0)
+    for step in range(5):
+        writer.write_record(small_logs.record(step, step + 1))
+    writer.flush()
+    with tensorboard(tmp_path) as server:
+        server.wait_for_runs("growing")
+        tab = Tab(browser, server.url).open(run="growing", steps="1-3")
+        zoomed = tab.get("strip").get_by_role("button", name="show all steps")
+        expect(zoomed).to_contain_text("steps 1\u20133")
+        expect(tab.get("run-item")).to_contain_text("step 4")
+        writer.write_record(small_logs.record(7, 6))
+        writer.flush()
+        expect(tab.get("run-item")).to_contain_text("step 7", timeout=30_000)
+        expect(zoomed).to_contain_text("steps 1\u20133")
+        tab.page.close()
+    writer.close()
+
+
+def test_a_server_that_dies_is_said_and_what_was_shown_stays(
+    browser: Browser, tmp_path: Path
+) -> None:
+    small_logs.write_run(tmp_path / "run", range(20))
+    with tensorboard(tmp_path) as server:
+        server.wait_for_runs("run")
+        tab = Tab(browser, server.url).open(run="run")
+        expect(tab.get("map").locator("canvas").first).to_be_visible()
+    expect(tab.get("error").first).to_be_visible(timeout=30_000)
+    expect(tab.get("map").locator("canvas").first).to_be_visible()
+    tab.page.close()
+
+
+def test_a_broken_run_says_why_and_the_others_live(browser: Browser, tmp_path: Path) -> None:
+    small_logs.write_run(tmp_path / "good", range(5))
+    small_logs.write_newer_run(tmp_path / "newer")
+    with tensorboard(tmp_path) as server:
+        server.wait_for_runs("good", "newer")
+        tab = Tab(browser, server.url).open(run="newer")
+        expect(tab.get("verdict")).to_contain_text("Upgrade")
+        expect(tab.get("run-item")).to_have_count(2)
+        tab.page.close()

@@ -1,0 +1,105 @@
+"""The other views of a run: a layer, the flow along the network, a comparison, the rules."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.browser.conftest import Tab
+
+pytestmark = pytest.mark.browser
+
+
+def test_a_row_opens_its_layer_and_the_single_steps_before_a_finding(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", signal="update_ratio")
+    tab.get("map").locator("canvas").first.press("Enter")
+    layer = tab.get("layer")
+    for title in ("dense/kernel", "dense/bias", "Update ratio", "Dead units", "Weight size"):
+        expect(layer).to_contain_text(title)
+    expect(layer).to_contain_text("usual in healthy training")
+    tab.get("flights").get_by_text("before GH401").click()
+    expect(tab.get("strip").locator(".step-axis")).to_contain_text("23")
+    expect(tab.get("strip").locator(".step-axis")).not_to_contain_text("190")
+    layer.get_by_role("button", name="Towards the output").click()
+    expect(layer).to_contain_text("dense_1/kernel")
+    assert "p.gradhealth.view=layer" in tab.page.url
+    assert "p.gradhealth.layer=dense_1" in tab.page.url
+
+
+def test_the_flow_along_the_network_plays(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", view="flow")
+    flow = tab.get("flow")
+    expect(flow.locator("tbody tr")).to_have_count(2)
+    expect(tab.get("flow-step")).to_have_text("step 199")
+    flow.get_by_label("Step").fill("0")
+    expect(tab.get("flow-step")).to_have_text("step 0")
+    expect(flow.locator("td.unusual").first).to_be_visible()
+    tab.get("play").click()
+    expect(tab.get("flow-step")).not_to_have_text("step 0")
+    tab.get("play").click()
+    flow.get_by_role("button", name="dense_1").click()
+    expect(tab.get("layer")).to_contain_text("dense_1/kernel")
+
+
+def test_runs_are_compared(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick")
+    tab.get("run-pick", run="activation/fixed").check()
+    expect(tab.get("other-verdicts")).to_contain_text("activation/fixed")
+    expect(tab.get("other-verdicts")).to_contain_text("Healthy")
+    tab.show("compare")
+    compare = tab.get("compare")
+    expect(tab.get("compare-curves").locator("canvas")).to_have_count(3)
+    expect(tab.get("partings")).to_contain_text("step 0: 1 against 1e-3")
+    expect(compare).to_contain_text("Dead units GH401")
+    expect(compare).to_contain_text("binary_crossentropy")
+    link = tab.page.url
+    tab.page.goto("about:blank")
+    tab.page.goto(link)
+    expect(tab.get("compare-curves").locator("canvas")).to_have_count(3)
+    compare.get_by_role("button", name="Take activation/fixed out").click()
+    expect(compare).to_contain_text("Tick runs in the list")
+
+
+def test_two_runs_of_one_network_are_laid_over_each_other_cell_by_cell(tab: Tab) -> None:
+    tab.open(run="only_nan", compare="one_point", view="compare", signal="gradient_norm")
+    difference = tab.get("difference")
+    expect(difference).to_contain_text("Gradient norm, decades apart")
+    expect(difference.locator("canvas").first).to_have_attribute(
+        "aria-label", "Gradient norm, decades apart: 2 rows by 1 point"
+    )
+    expect(difference).to_contain_text("NaN")
+    tab.get("run-pick", run="one_point").uncheck()
+    tab.get("run-pick", run="far").check()
+    expect(difference).to_contain_text("no step in common")
+
+
+def test_limits_are_tried_on_the_server_and_reset(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", view="rules")
+    row = tab.get("rule-row", rule="dead_units")
+    expect(row).to_contain_text("firing")
+    for name in ("warning", "error"):
+        limit = row.locator(f'[data-testid="limit"][data-name="{name}"]')
+        limit.fill("1")
+        limit.press("Enter")
+    expect(tab.get("trial")).to_contain_text("A trial, not what ran live")
+    expect(tab.get("trial")).to_contain_text("Gone: Dead units")
+    expect(row.get_by_test_id("tried-state")).to_contain_text("clean")
+    expect(tab.get("verdict")).to_contain_text("Ill")
+    tab.get("reset-limits").click()
+    expect(tab.get("trial")).to_have_count(0)
+    expect(limit).not_to_have_value("1")
+
+
+def test_views_are_reached_with_the_keyboard_alone(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick")
+    tab.get("view-tab", view="map").press("ArrowRight")
+    expect(tab.get("view-tab", view="layer")).to_be_focused()
+    expect(tab.get("layer")).to_be_visible()
+    tab.get("view-tab", view="layer").press("ArrowLeft")
+    grid = tab.get("map").locator("canvas").first
+    grid.press("ArrowDown")
+    grid.press("Enter")
+    expect(tab.get("layer")).to_contain_text("dense/bias")
+    assert re.search(r"p\.gradhealth\.layer=dense", tab.page.url)
