@@ -63,8 +63,8 @@ _BESIDE_STEPS = {
     "feature": "10 steps, then 1 in 100",
     "class": "10 steps, then 1 in 100",
     "epoch": "at the end of an epoch",
-    "trial": "1 step in 50",
-    "halves": "1 step in 50",
+    "trial": "1 step in 100",
+    "halves": "1 step in 100",
     "curvature": "for 5 % of the time",
 }
 

@@ -6,7 +6,7 @@ from typing import Protocol
 
 FIRST_STEPS = (10, 20, 30, 40, 50)
 """A learning rate that is too high shows early; but step 0 has enough to trace already."""
-EVERY = 50
+EVERY = 100
 """Steps from one look to the next after those."""
 SOON = 20
 """Steps that lie between two looks at least, where time alone decides."""

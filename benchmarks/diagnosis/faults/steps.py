@@ -1,0 +1,88 @@
+"""Steps that are too long or too short."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+
+from benchmarks.diagnosis.architectures import changed
+from benchmarks.diagnosis.faults._base import Fault
+
+SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
+SMALL = ("learning_rate_too_low",)
+LARGE = ("learning_rate_too_high", "unstable_step")
+
+
+def _decaying() -> Any:
+    return Adam(keras.optimizers.schedules.ExponentialDecay(2e-3, 5, 0.1))
+
+
+def _jumping() -> Any:
+    return Adam(keras.optimizers.schedules.PiecewiseConstantDecay([120], [2e-3, 2.0]))
+
+
+START = "poor_initialization"
+HEAD = ("output_loss_mismatch",)
+SMALL = ("learning_rate_too_low",)
+LARGE = ("learning_rate_too_high", "unstable_step")
+
+
+FAULTS: tuple[Fault, ...] = (
+    Fault(
+        "adam_rate_high",
+        "Adam with a learning rate of 1",
+        "flat_mlp/classes lstm/classes autoencoder/copy cnn/classes transformer/classes gru/values",
+        changed(optimizer=lambda: Adam(1.0)),
+        LARGE,
+    ),
+    Fault(
+        "sgd_rate_high",
+        "gradient descent with a learning rate a hundred times too high",
+        "mlp/values flat_mlp/classes deep_mlp/values cnn/classes",
+        changed(optimizer=lambda: SGD(5.0)),
+        LARGE,
+    ),
+    Fault(
+        "momentum_near_one",
+        "a momentum of 0.999",
+        "mlp/classes autoencoder/copy deep_mlp/classes gru/classes",
+        changed(optimizer=lambda: SGD(0.2, momentum=0.999)),
+        (*LARGE, "loss_oscillation"),
+    ),
+    Fault(
+        "rate_jumps",
+        "a schedule that raises the rate a thousandfold in the middle",
+        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/classes",
+        changed(optimizer=_jumping),
+        (*LARGE, "loss_divergence"),
+    ),
+    Fault(
+        "adam_rate_low",
+        "Adam with a learning rate a thousand times too low",
+        "flat_mlp/classes lstm/binary cnn/classes transformer/classes",
+        changed(optimizer=lambda: Adam(1e-6)),
+        SMALL,
+    ),
+    Fault(
+        "sgd_rate_low",
+        "gradient descent with a learning rate of 0.00001",
+        "mlp/values autoencoder/copy deep_mlp/values gru/classes",
+        changed(optimizer=lambda: SGD(1e-5)),
+        SMALL,
+    ),
+    Fault(
+        "rate_decays_away",
+        "a schedule that lowers the rate to nothing within 20 steps",
+        "flat_mlp/classes lstm/classes cnn/classes gru/values",
+        changed(optimizer=_decaying),
+        SMALL,
+    ),
+    Fault(
+        "clipping_too_strong",
+        "gradients clipped to a norm of 0.00001",
+        "mlp/classes lstm/values deep_mlp/classes cnn/values",
+        changed(optimizer=lambda: SGD(0.1, clipnorm=1e-5)),
+        SMALL,
+    ),
+)
