@@ -193,9 +193,9 @@ def _loss(view: View) -> tuple[Evidence, ...]:
     if not view.has("loss") or not len(view.early("loss")):
         return ()
     first = float(view.early("loss")[0, 0])
-    if not view.has("expected_initial_loss"):
-        return (Evidence("first loss", first, None, "", "loss"),)
     expected = view.scalar("expected_initial_loss")
+    if not expected > 0:  # not recorded, or the only class of all is guessed without effort
+        return (Evidence("first loss", first, None, "", "loss"),)
     return (Evidence("first loss / loss of guessing", first / expected, 2.0, "", "loss"),)
 
 

@@ -138,3 +138,12 @@ def test_a_softmax_over_one_unit_is_an_error_under_every_loss(loss: str) -> None
 
 def test_one_unit_is_an_error_under_a_loss_of_classes() -> None:
     assert _fault("linear", "sparse_categorical_crossentropy", units=1, from_logits=True) == "error"
+
+
+def test_the_only_class_of_all_is_guessed_without_effort() -> None:
+    sick = SETUP["output_loss_mismatch", "one unit for classes"]
+    nothing = {"expected_initial_loss": np.zeros((1, 3), np.float32)}  # the logarithm of 1
+    first = dataclasses.replace(sick.records[0], signals={**sick.records[0].signals, **nothing})
+    [finding], states = replay(sick.info, [first])
+    assert finding.rule == "output_loss_mismatch"
+    assert not [state for state in states if "failed" in state.reason]
