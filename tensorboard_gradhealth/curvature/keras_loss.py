@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tensorboard_gradhealth.curvature.hvp import LossFunction, Tensor
 from tensorboard_gradhealth.curvature.reasons import NotMeasurable
@@ -49,9 +50,12 @@ def keras_loss(model: keras.Model, state: Sequence[keras.Variable] = ()) -> Loss
         with stateless(variables, weights), _in_float32(model):
             try:
                 predicted = model(x, **options)
-                return model._compute_loss(x, y, predicted, sample_weight, training=True)
+                loss = model._compute_loss(x, y, predicted, sample_weight, training=True)
             finally:
                 model._clear_losses()
+        # Under a strategy Keras divides each replica's loss, so that their sum is the mean.
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        return loss if replicas == 1 else loss * float(replicas)
 
     return loss_fn
 

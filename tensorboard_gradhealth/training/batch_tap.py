@@ -29,13 +29,15 @@ class BatchTap:
 
         Args:
           before: Called with the batch, as the iterator gives it; of several steps in one
-            execution with that of the first.
+            execution with that of the first; with `None` if it is spread over replicas.
           after: Called when the step on it was taken, before the others.
         """
         function = self._model.train_function
 
         def tapped(iterator: Iterator[Any]) -> Any:
             self._model.train_function = function
+            if isinstance(iterator, tf.distribute.DistributedIterator):
+                return _around(function, iterator, before, after)
             batch = next(iterator)  # at the end of the data this stops as the function itself would
             before(batch)
             logs = function(self._again([batch], iterator))
@@ -56,3 +58,12 @@ class BatchTap:
         self._held = batches
         again: Iterator[Any] = iter(self._dataset)
         return again
+
+
+def _around(
+    function: Any, iterator: Any, before: Callable[[Any], None], after: Callable[[], None]
+) -> Any:
+    before(None)
+    logs = function(iterator)
+    after()
+    return logs

@@ -15,7 +15,7 @@ from tensorboard_gradhealth.curvature import (
     keras_loss,
 )
 from tensorboard_gradhealth.signals._base import CurvatureContext
-from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.arguments import Probing
 from tensorboard_gradhealth.training.session import Session
 
@@ -34,10 +34,13 @@ class CurvatureLook:
       probing: Which batch to look at, and how much of it at a time.
 
     Raises:
-      NotMeasurable: The model's loss is not known, or it is too large.
+      NotMeasurable: The model's loss is not known, it is too large, or batches are spread over
+        replicas and none is given.
     """
 
     def __init__(self, model: keras.Model, session: Session, probing: Probing) -> None:
+        if probing.data is None:
+            distribution.check_whole_batches(model.distribute_strategy)
         described = keras_model.described(model)
         size = sum(row.size for row, _ in described)
         if size > MAX_PARAMETERS:

@@ -11,6 +11,8 @@ from typing import Any
 
 import tensorflow as tf
 
+from tensorboard_gradhealth.curvature.reasons import NotMeasurable
+
 Tensor = Any
 
 
@@ -72,6 +74,12 @@ def unseen(strategy: Any) -> dict[str, str]:
         name = type(strategy).__name__
         return {f"a fit with {name}": "of several replicas only MirroredStrategy is supported"}
     return {}
+
+
+def check_whole_batches(strategy: Any) -> None:
+    """Raises NotMeasurable if each replica is given a part of the batch of its own."""
+    if int(strategy.num_replicas_in_sync) > 1:
+        raise NotMeasurable("the batch is spread over replicas")
 
 
 def mirrored(strategy: Any) -> int:

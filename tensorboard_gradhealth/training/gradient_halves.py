@@ -18,7 +18,7 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.curvature.keras_loss import keras_loss
 from tensorboard_gradhealth.signals._base import GradientContext, HalvesContext
-from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.session import Session
 
@@ -37,10 +37,11 @@ class GradientHalves:
     Only norms are kept, and one gradient is held at a time.
 
     Raises:
-      NotMeasurable: The model's loss is not known.
+      NotMeasurable: The model's loss is not known, or batches are spread over replicas.
     """
 
     def __init__(self, model: keras.Model, session: Session, recorder: StepRecorder) -> None:
+        distribution.check_whole_batches(model.distribute_strategy)
         self._model = model
         self._session = session
         self._recorder = recorder

@@ -65,7 +65,7 @@ class HealthCallback(keras.callbacks.Callback):
       limits: Thresholds that replace a rule's own: rule name to limit name to number; each rule's
         page lists them.
       probe_data: For preset `"full"`: the batch whose curvature is measured, `(x, y)` or
-        `(x, y, sample_weight)`; that of the step, if not given.
+        `(x, y, sample_weight)`; that of the step, if not given. Needed under `MirroredStrategy`.
       probe_batch_size: Examples of it that are differentiated at a time, which bounds memory.
       max_share: Time that curvature may take, as a share of that of training.
       verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.

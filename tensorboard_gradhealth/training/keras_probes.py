@@ -13,7 +13,6 @@ from typing import Any, Protocol
 
 import keras
 
-from tensorboard_gradhealth.curvature import NotMeasurable
 from tensorboard_gradhealth.signals._base import Phase
 from tensorboard_gradhealth.training.arguments import Probing
 from tensorboard_gradhealth.training.batch_tap import BatchTap
@@ -90,8 +89,6 @@ class KerasProbes:
 
     def _make(self, name: str) -> None:
         with self._guard.protect(name):
-            if self._model.distribute_strategy.num_replicas_in_sync > 1:
-                raise NotMeasurable("the batch is spread over replicas")
             self._looks[name] = self._makers[name]()
         self._forget_failed()
 

@@ -37,7 +37,11 @@ def scaling() -> Any:
 
 
 def recorded(
-    scope: Any, optimizer: Callable[[], Any] = adam_w, observed: bool = True
+    scope: Any,
+    optimizer: Callable[[], Any] = adam_w,
+    observed: bool = True,
+    epochs: int = 1,
+    **options: Any,
 ) -> dict[str, Any]:
     """Returns signals `[steps][rows]` by name, weights, and what was not measured."""
     keras.utils.set_random_seed(1)
@@ -45,14 +49,17 @@ def recorded(
     with scope, tempfile.TemporaryDirectory() as log_dir:
         model = models.nested()
         model.compile(optimizer(), "sparse_categorical_crossentropy")
-        callbacks = [gradhealth.HealthCallback(log_dir, verbose=0)] if observed else []
-        model.fit(x, y, batch_size=BATCH, shuffle=False, verbose=0, callbacks=callbacks)
+        callbacks = []
+        if observed:
+            callbacks = [gradhealth.HealthCallback(log_dir, verbose=0, **options)]
+        fitted = {"batch_size": BATCH, "shuffle": False, "verbose": 0}
+        model.fit(x, y, epochs=epochs, callbacks=callbacks, **fitted)
         result: dict[str, Any] = {"weights": [w.tobytes().hex() for w in model.get_weights()]}
         if observed:
             run = RunReader(open_log_dir(log_dir), None, "", ".")
             result["not_measured"] = dict(run.info().not_measured)
             result["activations"] = [row.name for row in run.info().rows["activation"]]
-            for signal in run.records()[0].signals:
+            for signal in {name for record in run.records() for name in record.signals}:
                 values = [record.signals.get(signal) for record in run.records()]
                 result[signal] = [v[:, 0].tolist() for v in values if v is not None]
     return result
@@ -65,7 +72,11 @@ def main() -> None:
     two = [tf.config.LogicalDeviceConfiguration()] * 2
     tf.config.set_logical_device_configuration(cpu, two)
     strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+    curvature = {"preset": "full", "probe_data": models.data(SAMPLES)}
     runs = {
+        "one curvature": recorded(contextlib.nullcontext(), epochs=4, **curvature),
+        "two curvature": recorded(strategy.scope(), epochs=4, **curvature),
+        "two curvature unobserved": recorded(strategy.scope(), observed=False, epochs=4),
         "one": recorded(contextlib.nullcontext()),
         "two": recorded(strategy.scope()),
         "two unobserved": recorded(strategy.scope(), observed=False),

@@ -92,6 +92,14 @@ def assert_parts_merged(one: Run, two: Run) -> None:
         np.testing.assert_allclose(two[signal], one[signal], rtol=0.1, err_msg=signal)
 
 
+def test_curvature_on_two_replicas_is_that_of_one_device(fits: dict[str, Run]) -> None:
+    one, two = fits["one curvature"], fits["two curvature"]
+    assert two["not_measured"].keys() == {"step_overshoot", "gradient noise"}
+    for signal in ("hessian_top_eigenvalue", "preconditioned_sharpness", "stability_margin"):
+        np.testing.assert_allclose(two[signal][0], one[signal][0], rtol=1e-2, err_msg=signal)
+    assert two["weights"] == fits["two curvature unobserved"]["weights"]
+
+
 def test_gradients_that_are_clipped_before_they_are_added_up_are_not_measured(
     fits: dict[str, Run],
 ) -> None:
