@@ -16,7 +16,7 @@ import tempfile
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
-LAYERS, UNITS, STEPS = 10, 2048, 60
+LAYERS, UNITS, STEPS = 8, 4096, 60
 LARGEST = UNITS * UNITS * 4
 ARMS = ("plain", "light", "standard")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import keras
 import tensorflow as tf
+from keras.src.backend.common import global_state
 
 from tensorboard_gradhealth.curvature.hvp import LossFunction, Tensor
 from tensorboard_gradhealth.curvature.reasons import NotMeasurable
@@ -81,8 +82,24 @@ def variables_loss(
 def stateless(variables: Sequence[keras.Variable], weights: Sequence[Tensor]) -> Iterator[None]:
     """Gives Keras variables other values inside, and lets nothing be assigned for good."""
     mapping = list(zip(variables, weights, strict=True))
-    with keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False):
+    scope = keras.StatelessScope(mapping, collect_losses=True, initialize_variables=False)
+    with _name_scopes_closed(), scope:
         yield
+
+
+@contextlib.contextmanager
+def _name_scopes_closed() -> Iterator[None]:
+    """Closes what a failing model leaves open.
+
+    Where a layer's name is not allowed in a graph, Keras leaves its scope open, and the variables
+    of later models would be named after it.
+    """
+    scopes = global_state.get_global_attribute("name_scope_stack", [], set_to_default=True)
+    depth = len(scopes)
+    try:
+        yield
+    finally:
+        del scopes[depth:]
 
 
 @contextlib.contextmanager

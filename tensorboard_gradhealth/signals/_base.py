@@ -96,9 +96,14 @@ class GradientContext:
         return [_values(gradient) for gradient in self.gradients]
 
     @functools.cached_property
+    def each_squared_norm(self) -> list[Tensor]:
+        """float32 `[]` each: squared Euclidean norm of a gradient, known as soon as that is."""
+        return [squared_norm(value) for value in self.values]
+
+    @functools.cached_property
     def squared_norms(self) -> Tensor:
-        """float32 `[V]`: squared Euclidean norm of each gradient."""
-        return tf.stack([squared_norm(value) for value in self.values])
+        """float32 `[V]`: all of them."""
+        return tf.stack(self.each_squared_norm)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -15,6 +15,9 @@ LANES = 4096
 """Running sums side by side, where XLA compiles. One alone waits for each addition to end: XLA
 keeps the order of additions, so it cannot use vector instructions, and takes four times as long."""
 
+LARGE = 2**20
+"""Elements from which on memory counts for more than time."""
+
 _xla: contextvars.ContextVar[bool] = contextvars.ContextVar("xla", default=False)
 
 
@@ -42,7 +45,11 @@ def inner_product(one: Tensor, other: Tensor) -> Tensor:
     one, other = tf.cast(one, tf.float32), tf.cast(other, tf.float32)
     if _in_lanes(one):
         return _sum_in_lanes(one * other)
-    return tf.reduce_sum(one * other)
+    if (one.shape.num_elements() or 0) < LARGE:
+        return tf.reduce_sum(one * other)
+    # Slower, but without a tensor of all products.
+    product = tf.matmul(tf.reshape(one, [1, -1]), tf.reshape(other, [-1, 1]))
+    return tf.reshape(product, [])
 
 
 def _in_lanes(value: Tensor) -> bool:

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 import numpy as np
 
+from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import (
     Array,
     GradientContext,
     Signal,
     Tensor,
-    count_if_any,
     nonfinite_elements,
 )
+from tensorboard_gradhealth.signals._norm import LARGE
 from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: GradientContext) -> Tensor:
-    return count_if_any(context.squared_norms, lambda: context.values)
+    # Each by itself: one branch for all would keep all gradients until the last one is there.
+    pairs = zip(context.values, context.each_squared_norm, strict=True)
+    return tf.stack([_count(value, square) for value, square in pairs])
+
+
+def _count(value: Tensor, square: Tensor) -> Tensor:
+    if (value.shape.num_elements() or 0) < LARGE:
+        return _nonfinite(value)
+    return tf.cond(tf.math.is_finite(square), lambda: tf.constant(0.0), lambda: _nonfinite(value))
+
+
+def _nonfinite(value: Tensor) -> Tensor:
+    return tf.cast(tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int32)), tf.float32)
 
 
 def measure_numpy(context: GradientContext) -> Array:

@@ -47,7 +47,9 @@ class GradientHalves:
         self._recorder = recorder
         self._names = [row.name for row, _ in keras_model.described(model)]
         self._loss_fn = keras_loss(model)
-        self._traced = tf.function(self._squares, autograph=False, reduce_retracing=True)
+        self._compute = self._squares
+        if not model.run_eagerly:
+            self._compute = tf.function(self._squares, autograph=False, reduce_retracing=True)
         self._examples = 0
         self._halves: list[Array] = []
         self._noise = NoiseEstimate(self._names)
@@ -65,7 +67,7 @@ class GradientHalves:
                 taken = keras.tree.map_structure(
                     lambda a, p=part: None if a is None else a[p], batch
                 )
-                self._halves.append(self._traced(*taken).numpy().astype(np.float64))
+                self._halves.append(self._compute(*taken).numpy().astype(np.float64))
 
     def after(self) -> None:
         """Compares them with the gradient of the whole."""

@@ -1,7 +1,7 @@
 """Looks at what a Keras optimizer does: the gradients it is given and the changes it makes.
 
-The change of a variable in a step is measured around the optimizer's own update, one variable
-after the other, so that no copy of the whole model is held. What Keras does to the weights before
+The change of a variable in a step is measured around the optimizer's own update, right where it is
+made, so that no copy of the whole model is held. What Keras does to the weights before
 (weight decay) and after (constraints) is worked out from its definition and added
 (docs/adr/0004-whole-change-of-a-step.md).
 """
@@ -42,10 +42,6 @@ class Change(NamedTuple):
     squared_change: Tensor
     squared_weights: Tensor
     predicted: Tensor | None
-
-
-LARGE = 2**16
-"""Elements of a variable from which on its copy counts: such variables are updated in turn."""
 
 
 class OptimizerHooks:
@@ -181,9 +177,8 @@ class OptimizerHooks:
         first = distribution.is_first_part(variable)
         if done is None or not (first and self._selected(variable)):
             return original(gradient, variable, learning_rate)
-        with tf.control_dependencies(_large_change(done, variable)):
-            before = tf.convert_to_tensor(variable)
-            result = original(gradient, variable, learning_rate)
+        before = tf.convert_to_tensor(variable)
+        result = original(gradient, variable, learning_rate)
         with self._guard.protect("weight changes"):
             after = tf.convert_to_tensor(variable)
             constraint = self._constraints.get(keras_model.variable_key(variable))
@@ -220,18 +215,6 @@ class OptimizerHooks:
         return self._rows[key].name
 
 
-def _large_change(done: Sequence[Change], variable: Any) -> list[Tensor]:
-    """Returns what must be measured before a large variable is updated: the one before it.
-
-    Without an order, all updates may run first, and every variable is held twice meanwhile.
-    """
-    if variable.shape.num_elements() < LARGE:
-        return []
-    large = [change for change in done if change.variable.shape.num_elements() >= LARGE]
-    measured = [(one.squared_change, one.predicted) for one in large[-1:]]
-    return [tensor for pair in measured for tensor in pair if tensor is not None]
-
-
 def _context(done: Sequence[Change], whole: Tensor) -> UpdateContext:
     predicted = [change.predicted for change in done]
     known = all(one is not None for one in predicted)
@@ -256,12 +239,15 @@ def _whole_change(
       decay: `[]`: the share of itself that it had lost to decay; `None` if none.
       gradient: Of the loss, where it is known.
     """
+    size = squared_norm(before)
     if decay is None:
-        change, size = after - before, squared_norm(before)
+        with tf.control_dependencies([size]):
+            # By now nobody else needs the memory of `before`, and TensorFlow takes it for this.
+            change = after - before
     else:
         # Never through the value before the decay: rounding it would swamp a small change.
         rest = 1.0 - decay
-        change, size = after - before - decay / rest * before, squared_norm(before) / rest**2
+        change, size = after - before - decay / rest * before, size / rest**2
     predicted = None if gradient is None else _along(gradient, change)
     return Change(variable, squared_norm(change), size, predicted)
 

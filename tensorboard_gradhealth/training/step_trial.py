@@ -33,11 +33,12 @@ class StepTrial:
         self._recorder = recorder
         self._seeds = keras_model.seeds(model)
         self._loss_fn = keras_loss(model, self._seeds)
-        # XLA draws other random numbers from the same seed than TensorFlow does.
-        compiled = bool(self._seeds and model.jit_compile)
-        self._traced = tf.function(
-            self._loss, autograph=False, reduce_retracing=True, jit_compile=compiled
-        )
+        self._compute = self._loss
+        if not model.run_eagerly:
+            # XLA draws other random numbers from the same seed than TensorFlow does.
+            compiled = bool(self._seeds and model.jit_compile)
+            options = {"autograph": False, "reduce_retracing": True, "jit_compile": compiled}
+            self._compute = tf.function(self._loss, **options)
         self._batch: Any = None
         self._drawn: list[Tensor] = []
         self._before = 0.0
@@ -46,11 +47,11 @@ class StepTrial:
         """Looks at the batch of a step that is about to be taken."""
         self._batch = keras.utils.unpack_x_y_sample_weight(batch)
         self._drawn = [tf.constant(seed.numpy()) for seed in self._seeds]
-        self._before = float(self._traced(self._drawn, *self._batch))
+        self._before = float(self._compute(self._drawn, *self._batch))
 
     def after(self) -> None:
         """Looks at it again."""
-        after = float(self._traced(self._drawn, *self._batch))
+        after = float(self._compute(self._drawn, *self._batch))
         self._batch = None
         predicted = self._recorder.latest("predicted_change")
         if predicted:

@@ -9,12 +9,14 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from playwright.sync_api import Browser, FrameLocator, Page, Request, sync_playwright
+from playwright.sync_api import Browser, FrameLocator, Page, Request, expect, sync_playwright
 
 from tests.browser import runs
 from tests.tensorboard_process import TensorBoard, tensorboard
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
+expect.set_options(timeout=20_000)  # other tests may train at the same time
+
 FLAGS = (
     "--no-sandbox",
     "--disable-gpu",

@@ -150,6 +150,21 @@ def test_a_step_of_ones_own_is_not_probed_and_says_so(tmp_path: Path) -> None:
     assert "train_step" in read_run(tmp_path).info().not_measured["step_overshoot"]
 
 
+@pytest.mark.parametrize("preset", ["standard", "full"])
+def test_names_that_no_graph_allows_leave_no_scope_behind(preset: str, tmp_path: Path) -> None:
+    inputs = keras.Input((12,))
+    model = keras.Model(inputs, keras.layers.Dense(3, name="<img src=x>")(inputs), name="hostile")
+    model.compile("sgd", "mse", run_eagerly=True)
+    callback = gradhealth.HealthCallback(tmp_path, preset=preset, verbose=0)
+    x, y = np.ones((88, 12)), np.ones((88, 3))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", MonitorWarning)  # the curvature takes a graph
+        model.fit(x, y, batch_size=4, verbose=0, callbacks=[callback])
+    assert len(read_run(tmp_path).series("step_overshoot").steps) == 2
+    later = keras.Sequential([keras.Input((2,)), keras.layers.Dense(1, name="d")], name="later")
+    assert later.trainable_variables[0].path == "later/d/kernel"
+
+
 @pytest.mark.parametrize(("batches", "steps"), [(1, 4), (4, 4), (6, 4), (3, 1)])
 def test_a_tapped_execution_takes_the_batches_that_it_would_have_taken(
     batches: int, steps: int
