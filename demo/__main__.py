@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
@@ -27,9 +28,15 @@ def train(log_dir: Path, seed: int) -> None:
         keras.backend.clear_session()  # so that every run starts again with the layer `dense`
         callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0, **run.options)
         run.train([callback], seed)
-        roots = [f"{f.code} {f.rule}" for f in callback.findings if not f.caused_by]
-        verdict = ", ".join(roots) or "healthy"
-        print(f"{'':8}{time.monotonic() - started:4.1f} s: {verdict}", flush=True)
+        print(f"{'':8}{time.monotonic() - started:4.1f} s: {verdict(callback)}", flush=True)
+
+
+def verdict(callback: Any) -> str:
+    """Returns the root causes in short; what is only worth knowing is no illness."""
+    roots = [finding for finding in callback.findings if not finding.caused_by]
+    ill = [f"{root.code} {root.rule}" for root in roots if root.severity != "info"]
+    notes = [root.rule for root in roots if root.severity == "info"]
+    return (", ".join(ill) or "healthy") + (f" (info: {', '.join(notes)})" if notes else "")
 
 
 def serve(log_dir: Path, port: int) -> int:
