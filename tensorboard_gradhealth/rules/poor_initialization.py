@@ -61,7 +61,7 @@ from typing import Any
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, hidden, kernel
+from tensorboard_gradhealth.rules._cases import Case, Measures, Rows, case, hidden, kernel
 from tensorboard_gradhealth.rules._loss import first_loss, guessing
 from tensorboard_gradhealth.rules._support import (
     HUGE_START,
@@ -334,6 +334,12 @@ _LEARNS: Measures = {"loss": lambda s: 1.39 * 0.97**s, "expected_initial_loss": 
 _STAYS: Measures = {"loss": lambda s: 1.39, "expected_initial_loss": lambda s: 1.39}
 _HIGH: Measures = {"loss": lambda s: 300 if s < 30 else 9, "expected_initial_loss": lambda s: 1.39}
 
+
+def _case(label: str, **given: Any) -> Case:
+    """Thirty steps of the network above, unless something else is given."""
+    return case(label, **{"rows": _ROWS, "steps": 30, "facts": _FACTS, **given})
+
+
 RULE = Rule(
     name="poor_initialization",
     code="GH201",
@@ -359,21 +365,15 @@ RULE = Rule(
     ),
     check=check,
     healthy=(
-        case(
+        _case(
             "Glorot, He and LeCun",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(0.125, 0.177, 0.171), **_gradients([1, 1, 1])},
-            steps=30,
-            facts=_FACTS,
         ),
-        case(
+        _case(
             "a residual branch that ends in zeros",
-            rows=_ROWS,
             run=_LEARNS,
             variable={**_weights(0.177, 0, 0.171), **_gradients([0, 0.4, 1])},
-            steps=30,
-            facts=_FACTS,
         ),
         case(
             "a LoRA adapter, whose second factor is zero",
@@ -383,13 +383,10 @@ RULE = Rule(
             steps=30,
             facts={"kernel_fans": {"dense/lora_kernel_a": [64, 4], "dense/lora_kernel_b": [4, 64]}},
         ),
-        case(
+        _case(
             "two heads of zeros",
-            rows=_ROWS,
             run=_LEARNS,
             variable={**_weights(0.177, 0, 0), **_gradients([0, 0.4, 1])},
-            steps=30,
-            facts=_FACTS,
         ),
         case(
             "equal scales that are broadcast, and embeddings of zeros",
@@ -423,22 +420,16 @@ RULE = Rule(
             steps=30,
             facts=_FACTS,
         ),
-        case(
+        _case(
             "pretrained weights",
-            rows=_ROWS,
             run={"loss": lambda s: 0.4, "expected_initial_loss": lambda s: 1.39},
             variable={**_weights(1.5, 0.2, 0.2), **_gradients([1, 1, 1])},
-            steps=30,
-            facts=_FACTS,
         ),
-        case(
+        _case(
             "large weights, of which nothing is felt",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(1.5, 0.2, 0.2), **_gradients([1, 1, 1])},
             activation={"saturated_fraction": lambda s: [0.2, 0.1]},
-            steps=30,
-            facts=_FACTS,
         ),
         case(
             "inputs of a thousand make the loss high, not the weights",
@@ -487,69 +478,51 @@ RULE = Rule(
         ),
     ),
     sick=(
-        case(
+        _case(
             "a deviation of 1 on many inputs",
-            rows=_ROWS,
             run=_HIGH,
             variable={**_weights(1, 1.2, 0.2), **_gradients([100, 100, 100])},
-            steps=30,
-            facts=_FACTS,
             severity="error",
             layers=("dense_1/kernel", "dense/kernel"),
             onset=0,
         ),
-        case(
+        _case(
             "it saturates the layer behind it",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(3, 0.2, 0.2), **_gradients([1, 1, 1])},
             activation={"saturated_fraction": lambda s: [0.9, 0.1]},
-            steps=30,
-            facts=_FACTS,
             severity="warning",
             layers=("dense/kernel",),
             onset=0,
         ),
-        case(
+        _case(
             "all ones",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(0, 0, 0.2, constant=[1, 1]), **_gradients([1, 1, 1])},
-            steps=30,
-            facts=_FACTS,
             severity="error",
             layers=("dense/kernel", "dense_1/kernel"),
             onset=0,
         ),
-        case(
+        _case(
             "one layer of equal weights",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(0.125, 0, 0.2, constant=[0, 0.05]), **_gradients([1, 1, 1])},
-            steps=30,
-            facts=_FACTS,
             severity="warning",
             layers=("dense_1/kernel",),
             onset=0,
         ),
-        case(
+        _case(
             "zeros in front of a ReLU",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(0, 0, 0.2), **_gradients([0, 0, 0], [0, 0, 0])},
-            steps=30,
-            facts=_FACTS,
             severity="error",
             layers=("dense/kernel", "dense_1/kernel"),
             onset=0,
         ),
-        case(
+        _case(
             "too small for the depth",
-            rows=_ROWS,
             run=_STAYS,
             variable={**_weights(0.01, 0.01, 0.01), **_gradients([1e-8, 1e-4, 1])},
-            steps=30,
-            facts=_FACTS,
             severity="warning",
             layers=("dense/kernel", "dense_1/kernel", "out/kernel"),
             onset=0,
