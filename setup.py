@@ -15,12 +15,16 @@ setup(
     long_description=(ROOT / "README.md").read_text(encoding="utf-8"),
     long_description_content_type="text/markdown",
     license="Apache-2.0",
-    license_files=["LICENSE"],
+    license_files=["LICENSE", "THIRD_PARTY_NOTICES"],
     keywords="tensorboard tensorflow keras gradients debugging deep-learning",
     classifiers=[
         "Development Status :: 4 - Beta",
         "Intended Audience :: Science/Research",
         "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
         "Topic :: Scientific/Engineering :: Artificial Intelligence",
         "Typing :: Typed",
     ],
@@ -28,24 +32,27 @@ setup(
     packages=find_packages(include=["tensorboard_gradhealth", "tensorboard_gradhealth.*"]),
     package_data={
         "tensorboard_gradhealth": ["py.typed", "static/*"],
+        "tensorboard_gradhealth.report": ["styles/*.css"],
         "tensorboard_gradhealth.storage": ["*.proto", "*.pyi"],
     },
     install_requires=[
         "numpy>=1.26",
-        # The generated code is of 6.31.1 and runs on that major version and the next.
-        "protobuf>=6.31.1,<8",
-        "tensorboard>=2.20,<3",
+        # The generated code is of 4.25 and runs on all that came since.
+        "protobuf>=4.25,<8",
+        "tensorboard>=2.17,<3",
     ],
     extras_require={
-        "tensorflow": ["tensorflow>=2.20"],
+        "tensorflow": ["keras>=3.4", "tensorflow>=2.17"],
         # The small build of TensorFlow, where there is one.
         "cpu": [
-            "tensorflow-cpu>=2.20; platform_machine == 'x86_64'",
-            "tensorflow>=2.20; platform_machine != 'x86_64'",
+            "keras>=3.4",
+            "tensorflow-cpu>=2.17; platform_machine == 'x86_64'",
+            "tensorflow>=2.17; platform_machine != 'x86_64'",
         ],
         "demo": ["scikit-learn>=1.4"],
         "dev": [
             "build>=1.2",
+            "hypothesis>=6.100",
             "mypy>=2.0",
             "playwright>=1.50",
             "pytest>=8",

@@ -1,4 +1,4 @@
-"""The command `gradhealth`: the findings without a browser, and an exit status for CI."""
+"""The command `gradhealth`: findings and charts without TensorBoard, and an exit status for CI."""
 
 from __future__ import annotations
 
@@ -8,17 +8,19 @@ import io
 import sys
 import textwrap
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
+from tensorboard_gradhealth import report
 from tensorboard_gradhealth.diagnosis import judge
-from tensorboard_gradhealth.formats import FORMATS, Verdict
-from tensorboard_gradhealth.rules import RULES, Rule
+from tensorboard_gradhealth.formats import FORMATS, Verdict, total
+from tensorboard_gradhealth.rules import RULES, Rule, stories
 from tensorboard_gradhealth.storage.reader import (
     RunReader,
     UnreadableRun,
     list_runs,
     open_log_dir,
 )
-from tensorboard_gradhealth.types import SEVERITIES
+from tensorboard_gradhealth.types import SEVERITIES, Finding, RuleState
 from tensorboard_gradhealth.version import VERSION
 
 FOUND = 1
@@ -61,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     _add_check(commands)
     _add_explain(commands)
+    _add_report(commands)
     return parser
 
 
@@ -93,10 +96,27 @@ def _add_explain(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     explain.set_defaults(command=_explain)
 
 
+def _add_report(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    write = commands.add_parser(
+        "report",
+        help="write one HTML page with the findings and charts of all runs",
+        description="Writes one HTML page with the findings and charts of the runs below a "
+        "directory. It needs no other file, no script and no network. Exits with 2 if a run "
+        "cannot be read, which the page says, or if there is none.",
+    )
+    write.add_argument("logdir", metavar="LOGDIR", help="a run, or a directory above several")
+    write.add_argument(
+        "-o",
+        "--output",
+        metavar="FILE",
+        default="report.html",
+        help="where to write it, - for the standard output; default: report.html",
+    )
+    write.set_defaults(command=_report)
+
+
 def _check(options: argparse.Namespace) -> int:
-    verdicts = list(_verdicts(options.logdir))
-    if not verdicts:
-        raise CommandError(f"{options.logdir!r} holds no run of Gradient Health.")
+    verdicts = [verdict for verdict, _ in _verdicts(options.logdir)]
     print(FORMATS[options.format](verdicts))
     if any(verdict.problem for verdict in verdicts):
         return UNUSABLE
@@ -106,17 +126,61 @@ def _check(options: argparse.Namespace) -> int:
     return FOUND if any(verdict.worst in failing for verdict in verdicts) else 0
 
 
-def _verdicts(log_dir: str) -> Iterator[Verdict]:
+def _verdicts(log_dir: str) -> Iterator[tuple[Verdict, RunReader | None]]:
+    """Yields what was found in each run, and its reader unless the run cannot be read."""
     try:
         provider = open_log_dir(log_dir)
     except OSError as error:
         raise CommandError(str(error)) from error
-    for run in list_runs(provider, None, ""):
+    runs = list_runs(provider, None, "")
+    if not runs:
+        raise CommandError(f"{log_dir!r} holds no run of Gradient Health.")
+    for run in runs:
         try:
-            findings, states = judge(RunReader(provider, None, "", run))
-            yield Verdict(run, findings, states)
+            reader = RunReader(provider, None, "", run)
+            findings, states = _judged(reader)
         except UnreadableRun as error:
-            yield Verdict(run, problem=str(error))
+            yield Verdict(run, problem=str(error)), None
+        else:
+            yield Verdict(run, findings, states), reader
+
+
+def _judged(reader: RunReader) -> tuple[list[Finding], list[RuleState]]:
+    try:
+        return judge(reader)
+    except UnreadableRun:
+        raise
+    except Exception as error:
+        # A rule that trips over a strange log must not cost the other runs.
+        raise UnreadableRun(f"The rules failed on this run: {error!r}") from error
+
+
+def _report(options: argparse.Namespace) -> int:
+    runs = list(_verdicts(options.logdir))
+    subjects = (_subject(options.logdir, verdict, reader) for verdict, reader in runs)
+    text = report.page(options.logdir, subjects, {rule.name: meaning(rule) for rule in RULES})
+    _write(options.output, text.encode())
+    verdicts = [verdict for verdict, _ in runs]
+    if options.output != "-":
+        print(f"{options.output}: {total(verdicts)}")
+    return UNUSABLE if any(verdict.problem for verdict in verdicts) else 0
+
+
+def _subject(log_dir: str, verdict: Verdict, reader: RunReader | None) -> report.Subject:
+    # TensorBoard calls the run of the directory itself a dot.
+    name = Path(log_dir).resolve().name if verdict.run == "." else verdict.run
+    told = stories(verdict.findings)
+    return report.Subject(name, reader, told, verdict.states, verdict.problem)
+
+
+def _write(path: str, content: bytes) -> None:
+    if path == "-":
+        sys.stdout.buffer.write(content)
+        return
+    try:
+        Path(path).write_bytes(content)
+    except OSError as error:
+        raise CommandError(f"{path!r} cannot be written: {error.strerror}.") from error
 
 
 def _explain(options: argparse.Namespace) -> int:
@@ -134,15 +198,19 @@ def _rule(name: str) -> Rule:
     raise CommandError(f"there is no rule {name!r}.{hint} The rules are: {', '.join(names)}.")
 
 
+def meaning(rule: Rule) -> str:
+    """Returns what a rule says of itself: the docstring of its module."""
+    return (sys.modules[rule.check.__module__].__doc__ or "").strip()
+
+
 def page(rule: Rule) -> str:
     """Returns what a rule says of itself, and its settings."""
-    meaning = (sys.modules[rule.check.__module__].__doc__ or "").strip()
     limits = [f"  {name} = {value:g}" for name, value in rule.limits.items()]
     return "\n".join(
         [
             f"{rule.code} {rule.name}",
             "",
-            meaning,
+            meaning(rule),
             "",
             "## Settings",
             *(limits or ["  no limits"]),

@@ -39,7 +39,7 @@ class Verdict:
 
 def as_text(verdicts: Sequence[Verdict]) -> str:
     """For a console: each root cause in full, its consequences briefly, a line on all runs."""
-    return "\n\n".join([*map(_text, verdicts), _total(verdicts)])
+    return "\n\n".join([*map(_text, verdicts), total(verdicts)])
 
 
 def as_json(verdicts: Sequence[Verdict]) -> str:
@@ -59,13 +59,13 @@ def as_json(verdicts: Sequence[Verdict]) -> str:
 
 def as_markdown(verdicts: Sequence[Verdict]) -> str:
     """For a comment on a pull request: a table for each run that has findings."""
-    return "\n\n".join([f"**Gradient Health:** {_total(verdicts)}", *map(_markdown, verdicts)])
+    return "\n\n".join([f"**Gradient Health:** {total(verdicts)}", *map(_markdown, verdicts)])
 
 
 def as_github(verdicts: Sequence[Verdict]) -> str:
     """For GitHub Actions: a command that makes an annotation, for each root cause."""
     lines = [line for verdict in verdicts for line in _annotations(verdict)]
-    return "\n".join([*lines, _total(verdicts)])
+    return "\n".join([*lines, total(verdicts)])
 
 
 FORMATS: Mapping[str, Callable[[Sequence[Verdict]], str]] = {
@@ -85,7 +85,8 @@ def _word(verdict: Verdict) -> str:
     return "healthy" if judged else "not measured"
 
 
-def _total(verdicts: Sequence[Verdict]) -> str:
+def total(verdicts: Sequence[Verdict]) -> str:
+    """In one sentence, how many runs there are of each verdict."""
     words = [_word(verdict) for verdict in verdicts]
     order = ("error", "warning", "info", "unreadable", "not measured", "healthy")
     counts = [f"{words.count(word)} {word}" for word in order if word in words]
