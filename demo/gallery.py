@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from demo import article, healthy, illnesses
+from demo import article, edge_of_stability, healthy, illnesses
 from demo._run import DemoRun
 
-RUNS: tuple[DemoRun, ...] = article.RUNS + illnesses.RUNS + healthy.RUNS
+RUNS: tuple[DemoRun, ...] = article.RUNS + illnesses.RUNS + healthy.RUNS + edge_of_stability.RUNS

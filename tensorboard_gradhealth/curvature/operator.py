@@ -18,6 +18,9 @@ from tensorboard_gradhealth.curvature.hvp import (
 )
 from tensorboard_gradhealth.curvature.lanczos import Double, Vector
 
+Slices = list[tuple[float, tuple[Any, ...]]]
+"""Parts of a batch, each with its share of the examples."""
+
 
 class TracedLoss:
     """A loss whose gradient and Hessian products are traced once, for all weights and batches.
@@ -84,7 +87,8 @@ class Hessian:
         self.products = 0
         self._loss = loss
         self._weights = () if isinstance(weights[0], tf.Variable) else tuple(weights)
-        self._slices = _slices(batch, batch_size)
+        self._batch_size = batch_size
+        self._slices = _slices(as_tensors(batch), batch_size)
 
     def gradient(self) -> tuple[float, Double]:
         """Returns the loss and its gradient, float64 `[n]`."""
@@ -97,17 +101,31 @@ class Hessian:
 
     def __matmul__(self, vector: Vector) -> Double:
         """Returns the product with a float32 `[n]`, as float64 `[n]`."""
+        return self._product(vector, self._slices)
+
+    def product_on(self, batch: Sequence[Any], vector: Vector) -> Double:
+        """Returns the product of the Hessian on another batch."""
+        return self._product(vector, _slices(as_tensors(batch), self._batch_size))
+
+    def _product(self, vector: Vector, slices: Slices) -> Double:
         self.products += 1
         product: Double = np.zeros(())
-        for share, batch in self._slices:
+        for share, batch in slices:
             part = self._loss.product(self._weights, tf.convert_to_tensor(vector), *batch)
             product = product + share * part.numpy()
         return product
 
 
-def _slices(batch: Sequence[Any], batch_size: int | None) -> list[tuple[float, tuple[Any, ...]]]:
+def as_tensors(batch: Sequence[Any]) -> tuple[Any, ...]:
+    """Returns the parts of a batch, nests among them, with tensors as leaves; `None` stays."""
+    return tuple(
+        tf.nest.map_structure(lambda x: None if x is None else tf.convert_to_tensor(x), part)
+        for part in batch
+    )
+
+
+def _slices(batch: tuple[Any, ...], batch_size: int | None) -> Slices:
     """Cuts a batch into slices of at most `batch_size` examples, each with its share of them."""
-    batch = tuple(_tensors(part) for part in batch)
     leaves = [leaf for leaf in tf.nest.flatten(batch) if leaf is not None]
     if batch_size is None or not leaves:
         return [(1.0, batch)]
@@ -120,10 +138,6 @@ def _slices(batch: Sequence[Any], batch_size: int | None) -> list[tuple[float, t
         )
         for start in starts
     ]
-
-
-def _tensors(part: Any) -> Any:
-    return tf.nest.map_structure(lambda x: None if x is None else tf.convert_to_tensor(x), part)
 
 
 def _cut(part: Any, at: slice) -> Any:

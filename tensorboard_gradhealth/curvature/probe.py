@@ -23,7 +23,7 @@ from tensorboard_gradhealth.curvature.lanczos import (
     dot,
     spectrum,
 )
-from tensorboard_gradhealth.curvature.operator import Hessian, TracedLoss
+from tensorboard_gradhealth.curvature.operator import Hessian, TracedLoss, as_tensors
 from tensorboard_gradhealth.curvature.trace import Trace, estimate_trace
 
 
@@ -40,8 +40,11 @@ class Curvature:
         raises the (quadratic) loss; `None` also where the update does not descend (g'd >= 0).
       top: The algebraically largest eigenvalue of the Hessian: its sharpness.
       lowest: The most negative eigenvalue.
+      elsewhere: Curvature of the loss of another batch along the sharpest direction, see
+        `CurvatureProbe`; near to `top` if the batch stands for all data.
       preconditioned: The largest eigenvalue of P^-1/2 H P^-1/2; `None` without preconditioner.
       trace: Of the Hessian, with standard error; its parts are those of the variables.
+      idle: Share of the elements of each variable whose gradient is exactly zero.
       parameters: Elements of all weights.
       products: Hessian-vector products that were computed.
       seconds: Time that the probe took, tracing included.
@@ -54,8 +57,10 @@ class Curvature:
     update_overshoot: float | None
     top: Eigenvalue
     lowest: Eigenvalue
+    elsewhere: float | None
     preconditioned: Eigenvalue | None
     trace: Trace
+    idle: tuple[float, ...]
     parameters: int
     products: int
     seconds: float
@@ -71,6 +76,9 @@ class CurvatureProbe:
 
     The loss is traced at the first probe and once more for each new shape of a batch. Later probes
     start from the eigenvectors of the one before and need fewer products.
+
+    The sharpest direction of a small batch bends that batch more than it bends the whole data. So
+    the batch of the probe before, if it was of the same shape, is multiplied by it as well.
 
     Args:
       loss_fn: See `LossFunction`; `keras_loss` and `variables_loss` make one.
@@ -106,11 +114,12 @@ class CurvatureProbe:
         self._tolerance = tolerance
         self._random = np.random.default_rng(seed)
         self._hints: dict[str, list[Vector]] = {}
+        self._last_batch: Sequence[Any] = ()
 
     @property
     def max_products(self) -> int:
         """Hessian-vector products of one probe at most; each costs up to three training steps."""
-        return 2 + 2 * self._eigen_products + self._trace_products
+        return 3 + 2 * self._eigen_products + self._trace_products
 
     def measure(
         self,
@@ -135,6 +144,7 @@ class CurvatureProbe:
         started = time.perf_counter()
         tensors = self._loss.weights(weights)
         layout = Layout.of(tensors)
+        batch = as_tensors(batch)
         hessian = Hessian(self._loss, tensors, batch, self._batch_size)
         loss, slope = hessian.gradient()
         change = None if update is None else layout.join_numpy(update)
@@ -148,8 +158,10 @@ class CurvatureProbe:
             update_overshoot=_overshoot(slope, change, along_update),
             top=ends.top,
             lowest=ends.lowest,
+            elsewhere=self._elsewhere(hessian, batch, ends.top_vector),
             preconditioned=self._preconditioned(hessian, layout, preconditioner),
             trace=self._trace(hessian, layout, ends.krylov),
+            idle=tuple(float(np.mean(slope[part] == 0.0)) for part in layout.slices),
             parameters=layout.size,
             products=hessian.products,
             seconds=time.perf_counter() - started,
@@ -166,6 +178,12 @@ class CurvatureProbe:
             return np.asarray(roots * (hessian @ np.asarray(roots * vector)))
 
         return self._spectrum("preconditioned", product, layout.size).top
+
+    def _elsewhere(self, hessian: Hessian, batch: Sequence[Any], direction: Vector) -> float | None:
+        last, self._last_batch = self._last_batch, batch
+        if not last or _kinds(last) != _kinds(batch):
+            return None  # it would have to be traced anew
+        return dot(direction, hessian.product_on(last, direction))
 
     def _trace(self, hessian: Hessian, layout: Layout, known: Krylov | None) -> Trace:
         return estimate_trace(
@@ -189,6 +207,12 @@ class CurvatureProbe:
         finite = found.krylov is not None
         self._hints[name] = [found.top_vector, found.lowest_vector] if finite else []
         return found
+
+
+def _kinds(batch: Sequence[Any]) -> list[Any]:
+    """Returns shapes and types of all tensors of a batch."""
+    leaves = tf.nest.flatten(batch)
+    return [None if leaf is None else (leaf.shape, leaf.dtype) for leaf in leaves]
 
 
 def _along(hessian: Hessian, direction: npt.NDArray[Any] | None) -> float | None:

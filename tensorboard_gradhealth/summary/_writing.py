@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,9 +20,11 @@ Tensor = Any
 
 @dataclasses.dataclass
 class Log:
-    """What was written through one writer: row descriptions, and statistics that go on."""
+    """What was written through one writer: descriptions, and statistics that go on."""
 
     rows: dict[Axis, tuple[Row, ...]] = dataclasses.field(default_factory=dict)
+    facts: dict[str, Any] = dataclasses.field(default_factory=dict)
+    not_measured: dict[str, str] = dataclasses.field(default_factory=dict)
     memory: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     def remembered(self, name: str, shape: Sequence[int]) -> Any:
@@ -66,8 +68,19 @@ def describe(log: Log, axis: Axis, rows: Sequence[Row]) -> None:
             "Hand in all of them in every call and in the same order."
         )
     log.rows[axis] = tuple(rows)
+    _write_info(log, {axis: tuple(rows)})
+
+
+def tell(log: Log, facts: Mapping[str, Any], not_measured: Mapping[str, str]) -> None:
+    """Writes facts of the run, and why signals were not measured, where they changed."""
+    if (log.facts, log.not_measured) != (facts, not_measured):
+        log.facts, log.not_measured = dict(facts), dict(not_measured)
+        _write_info(log, {})
+
+
+def _write_info(log: Log, rows: Mapping[Axis, tuple[Row, ...]]) -> None:
     specs = {signal.spec.name: signal.spec for signal in all_signals()}
-    values = codec.info_values(RunInfo({axis: tuple(rows)}, specs))
+    values = codec.info_values(RunInfo(rows, specs, log.facts, log.not_measured))
     with tf.init_scope(), tf.summary.record_if(True):
         summary = summary_pb2.Summary(value=values).SerializeToString()
         tf.summary.experimental.write_raw_pb(summary, step=0)

@@ -14,7 +14,7 @@ from tensorboard_gradhealth.naming import unique, variable_row
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import CurvatureContext
 from tensorboard_gradhealth.storage import codec
-from tensorboard_gradhealth.summary._writing import Log, describe, if_recording, write
+from tensorboard_gradhealth.summary._writing import Log, describe, if_recording, tell, write
 from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Row
 
 Tensor = Any
@@ -42,7 +42,8 @@ def curvature(
         no dropout that draws anew and no statistics that are updated, or made so by its arguments.
       variables: What it is differentiated by: Keras or TensorFlow variables, which it reads.
       batch: Its arguments: tensors, arrays, nests of them.
-      optimizer: The Keras optimizer of `variables`; gives the stability margin.
+      optimizer: The Keras optimizer of `variables`; gives the stability margin, or the reason why
+        there is none.
       batch_size: Examples that are differentiated at a time, which bounds memory.
       step: Training step, int64 `[]`; the default step if `None`.
 
@@ -162,6 +163,12 @@ def _measured(
     weights = [tf.convert_to_tensor(each) for each in variables] if takes_weights else None
     edge = keras_edge(optimizer, variables)
     found = probe.measure(weights, batch, preconditioner=edge.preconditioner)
+    doubt = edge.doubt(found)
+    tell(
+        log,
+        {"stability_limit": edge.limit.name} if edge.limit else {},
+        {"stability_margin": doubt} if doubt else {},
+    )
     return CurvatureContext(found, names, edge.margin(found))
 
 

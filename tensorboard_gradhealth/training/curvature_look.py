@@ -69,15 +69,16 @@ class CurvatureLook:
         pairs = zip(self._model.trainable_variables, weights, strict=True)
         update = [tf.convert_to_tensor(each) - before for each, before in pairs]
         edge = keras_edge(self._model.optimizer, self._model.trainable_variables)
-        self._say(edge)
         found = self._probe.measure(
             weights, batch, update=update, preconditioner=edge.preconditioner
         )
+        self._say(edge, edge.doubt(found))
         context = CurvatureContext(found, self._names, edge.margin(found))
         self._session.probe("curvature", context)
 
-    def _say(self, edge: Edge) -> None:
-        if edge.limit is None:
-            self._session.not_measured["stability_margin"] = edge.reason
-        else:
+    def _say(self, edge: Edge, doubt: str) -> None:
+        self._session.not_measured.pop("stability_margin", None)
+        if doubt:
+            self._session.not_measured["stability_margin"] = doubt
+        if edge.limit is not None:
             self._session.facts["stability_limit"] = edge.limit.name

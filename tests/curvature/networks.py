@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import keras
@@ -96,15 +96,29 @@ def values(model: keras.Model) -> list[Any]:
     return [tf.convert_to_tensor(variable.value) for variable in model.trainable_variables]
 
 
-def full_hessian(name: str) -> np.ndarray:
-    """Returns the Hessian of a network on its batch, float64, differentiated row by row."""
+def full_hessian(name: str, at: Sequence[np.ndarray] | None = None) -> np.ndarray:
+    """Returns the Hessian of a network on its batch, float64, differentiated row by row.
+
+    Args:
+      name: Of the network.
+      at: Its weights, where they are not those that it is given at first.
+    """
+    model, row = _row_of_hessian(name)
+    weights = values(model) if at is None else [tf.constant(part, tf.float64) for part in at]
+    with _defaults("float64"):
+        return np.array(
+            [row(index, weights).numpy() for index in tf.range(Layout.of(weights).size)]
+        )
+
+
+@functools.cache
+def _row_of_hessian(name: str) -> tuple[keras.Model, Callable[[Any, Any], Any]]:
     model = compiled(name, "float64")
     x, y = (tf.convert_to_tensor(part) for part in batch(model))
-    loss_fn, weights = keras_loss(model), values(model)
-    layout = Layout.of(weights)
+    loss_fn = keras_loss(model)
 
     @functools.partial(tf.function, autograph=False)
-    def row(index: Any) -> Any:
+    def row(index: Any, weights: Any) -> Any:
         with tf.GradientTape() as tape:
             tape.watch(weights)
             _, slopes = gradient(loss_fn, weights, x, y)
@@ -112,8 +126,7 @@ def full_hessian(name: str) -> np.ndarray:
         parts = tape.gradient(element, weights, unconnected_gradients="zero")
         return tf.concat([tf.reshape(tf.convert_to_tensor(part), [-1]) for part in parts], 0)
 
-    with _defaults("float64"):
-        return np.array([row(index).numpy() for index in tf.range(layout.size)])
+    return model, row
 
 
 @contextlib.contextmanager

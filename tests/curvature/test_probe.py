@@ -89,14 +89,17 @@ def test_nan_is_carried_and_costs_little() -> None:
 def test_bounds_the_number_of_products() -> None:
     diagonal = tf.linspace(-1.0, 1.0, 500)
     probe = CurvatureProbe(
-        lambda weights: tf.reduce_sum(diagonal * weights[0] ** 2),
+        lambda weights, scale: scale * tf.reduce_sum(diagonal * weights[0] ** 2),
         eigen_products=5,
         trace_products=2,
     )
 
-    found = probe.measure([tf.ones([500])], update=[np.ones(500)], preconditioner=[np.ones(500)])
+    for _ in range(2):  # from the second one on there is another batch
+        found = probe.measure(
+            [tf.ones([500])], (1.0,), update=[np.ones(500)], preconditioner=[np.ones(500)]
+        )
 
-    assert found.products == probe.max_products == 2 + 5 + 5 + 2
+    assert found.products == probe.max_products == 2 + 5 + 5 + 2 + 1
     assert not found.top.converged
 
 
@@ -111,6 +114,31 @@ def test_a_later_probe_needs_fewer_products() -> None:
 
     assert second.products < first.products
     assert second.top.value == pytest.approx(2.6, rel=1e-4)
+
+
+def test_the_sharpest_direction_is_held_against_the_batch_before() -> None:
+    def loss(weights: Any, batch: Any) -> Any:
+        return tf.reduce_sum(tf.reduce_mean(batch, axis=0) * weights[0] ** 2) / 2.0
+
+    probe = CurvatureProbe(loss)
+    batches = [[[9.0, 1.0]], [[1.0, 6.0]], [[1.0, 6.0]], [[1.0, 6.0]] * 2]
+
+    found = [probe.measure([tf.ones([2])], (tf.constant(batch),)) for batch in batches]
+
+    assert found[0].elsewhere is None
+    assert found[1].elsewhere == pytest.approx(1.0, rel=1e-3)
+    assert found[2].elsewhere == pytest.approx(6.0, rel=1e-3)
+    assert found[3].elsewhere is None  # of another shape
+
+
+def test_weights_that_no_gradient_reaches_are_counted() -> None:
+    weights = [tf.constant([1.0, 0.0, 0.0, 2.0]), tf.zeros([3]), tf.ones([2])]
+
+    found = CurvatureProbe(lambda w: tf.reduce_sum(w[0] ** 2) + tf.reduce_sum(w[2])).measure(
+        weights
+    )
+
+    assert found.idle == (0.5, 1.0, 0.0)
 
 
 def test_a_probe_after_nan_starts_afresh() -> None:

@@ -6,10 +6,11 @@ import dataclasses
 from pathlib import Path
 
 import keras
+import numpy as np
 import pytest
 
 import tensorboard_gradhealth as gradhealth
-from demo import article, healthy, illnesses
+from demo import article, edge_of_stability, healthy, illnesses
 from demo._run import DemoRun
 from tensorboard_gradhealth.diagnosis import open_run
 from tensorboard_gradhealth.rules import replay
@@ -77,3 +78,31 @@ def test_healthy_runs_do_learn(tmp_path: Path) -> None:
     assert history["val_accuracy"][-1] > 0.9
     history = healthy.transformer([], 0).history
     assert history["loss"][-1] < 0.5 * history["loss"][0]
+
+
+def margins(log_dir: Path) -> np.ndarray:
+    """Returns the recorded stability margins, float32 `[probes]`."""
+    return np.asarray(read_run(log_dir).series("stability_margin").values[:, 0, 0])
+
+
+@pytest.mark.parametrize("seed", SEEDS[:2])
+def test_sharpness_rises_to_the_edge_of_stability_and_stays_there(
+    seed: int, tmp_path: Path
+) -> None:
+    [run] = edge_of_stability.RUNS
+    expect(run, train(run, seed, tmp_path))
+    found = margins(tmp_path)
+    assert (found[:3] < 0.7).all()
+    assert np.median(found[-6:]) == pytest.approx(1.1, abs=0.15)
+    assert found.max() < 1.5
+
+
+@pytest.mark.parametrize(("later", "expected"), [(0.2, []), (1.0, ["unstable_step"])])
+def test_a_rate_stepped_up_beyond_the_edge_is_told_from_the_same_run_without(
+    later: float, expected: list[str], tmp_path: Path
+) -> None:
+    rate = keras.optimizers.schedules.PiecewiseConstantDecay([200], [0.2, later])
+    callback = gradhealth.HealthCallback(tmp_path, verbose=0, **edge_of_stability.RUNS[0].options)
+    edge_of_stability.full_batch([callback], 0, rate, steps=300)
+    assert sorted({finding.rule for finding in callback.findings}) == expected
+    assert all(finding.first_step >= 200 for finding in callback.findings)

@@ -39,7 +39,7 @@ def test_the_curvature_of_a_parabola(kind: Any, tmp_path: Path) -> None:
     variables = [kind(np.ones(2, "float32"), name="a"), kind(np.ones(2, "float32"), name="b")]
     loss_fn, optimizer = parabola(variables), keras.optimizers.SGD(0.1)
     with tf.summary.create_file_writer(str(tmp_path)).as_default():
-        for step, factor in enumerate([1.0, 2.0]):
+        for step, factor in enumerate([1.5, 2.0]):
             written = summary.curvature(
                 loss_fn, variables, batch=[tf.constant(factor)], optimizer=optimizer, step=step
             )
@@ -55,6 +55,21 @@ def test_the_curvature_of_a_parabola(kind: Any, tmp_path: Path) -> None:
     assert found["gradient_curvature"] == pytest.approx([expected], rel=1e-4)
     assert found["stability_margin"] == pytest.approx([20.0 * 0.1 / 2.0], rel=1e-4)
     assert [v.numpy().tolist() for v in variables] == [[1.0, 1.0], [1.0, 1.0]]
+
+
+def test_the_limit_is_named_and_so_is_the_reason_why_there_is_none(tmp_path: Path) -> None:
+    variable = keras.Variable(np.ones(4, "float32"), name="a")
+    loss_fn = parabola([variable])
+    for optimizer in (keras.optimizers.SGD(0.1), keras.optimizers.Lion()):
+        name = type(optimizer).__name__
+        with tf.summary.create_file_writer(str(tmp_path / name)).as_default(step=0):
+            summary.curvature(loss_fn, [variable], batch=[1.0], optimizer=optimizer)
+            summary.training(loss=1.0)  # describes rows that others have described before
+    known, unknown = (read_run(tmp_path / name).info() for name in ("SGD", "Lion"))
+    assert known.facts == {"stability_limit": "gradient descent: 2/η"}
+    assert known.not_measured == {}
+    assert unknown.facts == {}
+    assert "no sharpness makes them stable" in unknown.not_measured["stability_margin"]
 
 
 def test_without_a_writer_nothing_is_computed() -> None:
