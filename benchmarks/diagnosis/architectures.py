@@ -166,6 +166,16 @@ def _mlp(width: int) -> Callable[[Any, Setup, int], Any]:
     return build
 
 
+def _gated_mlp(x: Any, setup: Setup, depth: int) -> Any:
+    """Each block is multiplied by a gate of its own, as in gated linear units."""
+    for number in range(1, depth + 1):
+        name = f"hidden{number}"
+        gate = layers.Dense(48, activation="sigmoid", name=f"{name}_gate", **setup.hidden)(x)
+        value = layers.Dense(48, activation=setup.activation, name=name, **setup.hidden)(x)
+        x = _through(setup.after(), layers.Multiply(name=f"{name}_gated")([value, gate]))
+    return x
+
+
 def _cnn(x: Any, setup: Setup, depth: int) -> Any:
     for number in range(1, depth + 1):
         x = _conv(x, setup, 16, f"hidden{number}", strides=2 if number == 2 else 1)
@@ -265,6 +275,7 @@ BODIES: dict[str, Body] = {
     "attention": Body("series", _series_attention, 1),
     "autoencoder": Body("flat", _autoencoder, 3, has_head=True),
     "deep_mlp": Body("table", _mlp(64), 4),
+    "gated_mlp": Body("table", _gated_mlp, 3),
     "cnn": Body("images", _cnn, 2),
     "resnet": Body("images", _resnet, 2),
     "gru": Body("series", _recurrent(layers.GRU), 1),
@@ -273,8 +284,8 @@ BODIES: dict[str, Body] = {
 }
 
 PARTS: dict[str, tuple[str, ...]] = {
-    "choose": ("mlp", "flat_mlp", "cnn_bn", "rnn", "lstm", "attention", "autoencoder"),
-    "report": ("deep_mlp", "cnn", "resnet", "gru", "transformer", "conv_autoencoder"),
+    "choose": ("mlp", "flat_mlp", "deep_mlp", "cnn_bn", "rnn", "lstm", "attention", "autoencoder"),
+    "report": ("gated_mlp", "cnn", "resnet", "gru", "transformer", "conv_autoencoder"),
 }
 """Which bodies serve to choose thresholds and which to report: none does both."""
 

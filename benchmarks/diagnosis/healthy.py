@@ -98,6 +98,7 @@ PLAIN = {
     "attention": "classes binary labels",
     "autoencoder": "copy",
     "deep_mlp": "classes values labels",
+    "gated_mlp": "classes values labels",
     "cnn": "classes binary values",
     "resnet": "classes labels",
     "gru": "classes values binary",
@@ -113,12 +114,12 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "momentum",
-        "flat_mlp/classes cnn_bn/classes cnn/classes deep_mlp/classes",
+        "flat_mlp/classes cnn_bn/classes cnn/classes deep_mlp/classes gated_mlp/classes",
         changed(optimizer=lambda: SGD(0.05, momentum=0.9, nesterov=True)),
     ),
     Healthy(
         "gradient_descent",
-        "flat_mlp/classes mlp/values deep_mlp/values cnn/classes",
+        "flat_mlp/classes mlp/values deep_mlp/values gated_mlp/values cnn/classes",
         changed(optimizer=lambda: SGD(0.1), epochs=16),
     ),
     Healthy(
@@ -133,7 +134,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "quick_adam",
-        "flat_mlp/classes mlp/values cnn/classes deep_mlp/classes",
+        "flat_mlp/classes mlp/values cnn/classes deep_mlp/classes gated_mlp/classes",
         changed(optimizer=lambda: Adam(1e-2)),
     ),
     Healthy(
@@ -153,36 +154,38 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "dropout",
-        "mlp/classes flat_mlp/classes deep_mlp/labels cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/labels gated_mlp/labels cnn/classes",
         changed(after=lambda: [layers.Dropout(0.5)], epochs=15),
     ),
     Healthy(
         "batch_norm_in_dense",
-        "mlp/classes flat_mlp/values deep_mlp/classes",
+        "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes",
         changed(after=lambda: [layers.BatchNormalization(momentum=0.9)]),
     ),
     Healthy(
         "layer_norm",
-        "mlp/values deep_mlp/values",
+        "mlp/values deep_mlp/values gated_mlp/values",
         changed(after=lambda: [layers.LayerNormalization()]),
     ),
     Healthy(
         "weight_penalty",
-        "mlp/classes flat_mlp/classes cnn/classes deep_mlp/values",
+        "mlp/classes flat_mlp/classes cnn/classes deep_mlp/values gated_mlp/values",
         _hidden(kernel_regularizer=keras.regularizers.L2(1e-4)),
     ),
     Healthy(
-        "tanh", "mlp/values lstm/classes deep_mlp/classes cnn/classes", changed(activation="tanh")
+        "tanh",
+        "mlp/values lstm/classes deep_mlp/classes gated_mlp/classes cnn/classes",
+        changed(activation="tanh"),
     ),
     Healthy("gelu", "flat_mlp/classes cnn/values", changed(activation="gelu")),
     Healthy(
         "selu",
-        "mlp/classes deep_mlp/classes",
+        "mlp/classes deep_mlp/classes gated_mlp/classes",
         changed(activation="selu", hidden={"kernel_initializer": "lecun_normal"}),
     ),
     Healthy(
         "leaky_relu",
-        "autoencoder/copy conv_autoencoder/copy deep_mlp/binary",
+        "autoencoder/copy conv_autoencoder/copy deep_mlp/binary gated_mlp/binary",
         changed(activation="leaky_relu"),
     ),
     Healthy(
@@ -190,18 +193,22 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "he_normal",
-        "mlp/classes deep_mlp/classes cnn/values",
+        "mlp/classes deep_mlp/classes gated_mlp/classes cnn/values",
         _hidden(kernel_initializer="he_normal"),
     ),
-    Healthy("orthogonal", "mlp/values deep_mlp/labels", _hidden(kernel_initializer="orthogonal")),
+    Healthy(
+        "orthogonal",
+        "mlp/values deep_mlp/labels gated_mlp/labels",
+        _hidden(kernel_initializer="orthogonal"),
+    ),
     Healthy(
         "deep",
-        "mlp/classes flat_mlp/classes deep_mlp/classes cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(depth=6, hidden={"kernel_initializer": "he_normal"}, optimizer=lambda: Adam(1e-3)),
     ),
     Healthy(
         "half_precision",
-        "flat_mlp/classes mlp/values deep_mlp/classes cnn/classes",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(policy="mixed_float16"),
     ),
     Healthy("bfloat16", "flat_mlp/values transformer/classes", changed(policy="mixed_bfloat16")),
@@ -212,7 +219,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "accumulation",
-        "flat_mlp/classes deep_mlp/classes cnn/classes",
+        "flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(batch_size=8, optimizer=lambda: Adam(2e-3, gradient_accumulation_steps=4)),
     ),
     Healthy(
@@ -225,15 +232,19 @@ HEALTHY: tuple[Healthy, ...] = (
         "flat_mlp/classes cnn/classes",
         changed(compile={"steps_per_execution": 5}),
     ),
-    Healthy("compiled", "mlp/classes deep_mlp/classes", changed(compile={"jit_compile": True})),
+    Healthy(
+        "compiled",
+        "mlp/classes deep_mlp/classes gated_mlp/classes",
+        changed(compile={"jit_compile": True}),
+    ),
     Healthy(
         "small_batches",
-        "flat_mlp/classes mlp/values deep_mlp/classes gru/classes",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes gru/classes",
         changed(batch_size=4, samples=600, epochs=3, optimizer=lambda: Adam(5e-4)),
     ),
     Healthy(
         "large_batches",
-        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values",
+        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values",
         changed(batch_size=400, samples=1200, epochs=80, optimizer=lambda: Adam(5e-3)),
     ),
     Healthy(
@@ -253,14 +264,14 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "focal_loss",
-        "mlp/binary deep_mlp/binary",
+        "mlp/binary deep_mlp/binary gated_mlp/binary",
         changed(loss=keras.losses.BinaryFocalCrossentropy()),
     ),
     Healthy("absolute_error", "mlp/values gru/values", changed(loss="mae")),
-    Healthy("huber", "lstm/values deep_mlp/values", changed(loss="huber")),
+    Healthy("huber", "lstm/values deep_mlp/values gated_mlp/values", changed(loss="huber")),
     Healthy(
         "summed_loss",
-        "flat_mlp/classes deep_mlp/classes",
+        "flat_mlp/classes deep_mlp/classes gated_mlp/classes",
         changed(loss=keras.losses.SparseCategoricalCrossentropy(reduction="sum")),
     ),
     Healthy(
@@ -275,7 +286,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "normalised_features",
-        "mlp/classes deep_mlp/classes",
+        "mlp/classes deep_mlp/classes gated_mlp/classes",
         changed(
             prepare=(_uneven,),
             entry=lambda: [layers.BatchNormalization(momentum=0.9, name="scale")],
@@ -294,7 +305,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy("sample_weights", "mlp/classes gru/classes", changed(fit=_sample_weights)),
     Healthy(
         "noisy_inputs",
-        "flat_mlp/classes deep_mlp/values",
+        "flat_mlp/classes deep_mlp/values gated_mlp/values",
         changed(entry=lambda: [layers.GaussianNoise(0.3)]),
     ),
     Healthy(
@@ -309,7 +320,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "few_samples",
-        "flat_mlp/classes lstm/binary cnn/classes deep_mlp/values",
+        "flat_mlp/classes lstm/binary cnn/classes deep_mlp/values gated_mlp/values",
         changed(samples=40, batch_size=8, epochs=12),
     ),
     Healthy(
@@ -320,7 +331,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "six_steps",
-        "attention/classes mlp/classes deep_mlp/classes resnet/classes",
+        "attention/classes mlp/classes deep_mlp/classes gated_mlp/classes resnet/classes",
         changed(samples=192, epochs=1),
         "six steps are too few",
     ),
@@ -332,7 +343,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "adversarial",
-        "mlp/binary deep_mlp/binary",
+        "mlp/binary deep_mlp/binary gated_mlp/binary",
         changed(
             wrap=Adversarial,
             optimizer=lambda: Adam(1e-3, beta_1=0.5),

@@ -85,6 +85,12 @@ def learning_rate_cause(view: View) -> Cause:
     return Cause(text, "likely", f"update_ratio: {support}")
 
 
+def in_half_precision(view: View) -> bool:
+    """Whether weights are kept in float16, without the loss scaling that this takes."""
+    types = str(view.facts.get("weight_types", "")).split(", ")
+    return "float16" in types and not view.facts.get("loss_scaled")
+
+
 @dataclasses.dataclass(frozen=True, slots=True)
 class Scale:
     """How the input features that vary compare; `row` is the one with the largest std.

@@ -14,6 +14,9 @@ _OPTIMIZERS = (
     "Muon", "Nadam", "RMSprop", "SGD",
 )  # fmt: skip
 
+ADAPTIVE = ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
+"""Optimizers whose steps have about the length of the learning rate, whatever the gradient."""
+
 
 def quoted(name: str, room: int = 40) -> str:
     """The user's name in backticks, its middle left out where it is longer than `room`."""

@@ -238,6 +238,7 @@ def _sorted(view: View, labels: _Labels, ordered: float) -> Sign:
     return Sign(
         severity="warning" if followed else "info",
         title="The labels come one class after the other",
+        onset=int(view.past_steps("label_counts")[0, 0]),
         evidence=(evidence, *followed),
         causes=(cause,),
         fixes=(
@@ -379,7 +380,7 @@ RULE = Rule(
             lambda s: np.eye(3)[s // 10 % 3],
             lambda s: 1.0 + s % 3,
             severity="warning",
-            onset=10,
+            onset=0,
         ),
     ),
 )

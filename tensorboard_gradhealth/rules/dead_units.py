@@ -96,6 +96,7 @@ RULE = Rule(
     hold=3,
     explained_by=(
         "unscaled_inputs",
+        "class_imbalance",
         "poor_initialization",
         "output_loss_mismatch",
         "learning_rate_too_high",

@@ -1,7 +1,7 @@
 """A layer that should be trained gets no gradient, or does not move.
 
 ## Meaning
-A trainable kernel has a gradient of exactly 0 at every step, or none at all, while other layers
+A trainable kernel has a gradient of exactly 0 at every step, or none at all, while other weights
 of the network have one; or its gradient arrives and the weights stay what they are.
 
 ## Why it matters
@@ -9,7 +9,7 @@ The layer remains what it was drawn at random to be, and so does everything in f
 path. The rest learns around it, so the loss may fall and hide the fault.
 
 ## How it is measured
-Over kernels, while the gradient of some other kernel is above 0. A warning if one of these holds,
+Over kernels, while the gradient of some other weight is above 0. A warning if one of these holds,
 from step `first_judged` on, for at least `records` records:
 
 - `gradient_norm` was exactly 0 at all steps so far; or at all steps of the kept past, while the
@@ -88,10 +88,9 @@ def check(view: View) -> Sign | None:
     past = view.past("gradient_norm", field="max")
     if len(past) < limits["records"]:
         raise NotEvaluated(f"needs {limits['records']:.0f} records")
-    flows = kernels & (past > 0).any(axis=0)
-    if not flows.any() or _lost_elsewhere(view):
+    if not (past > 0).any() or _lost_elsewhere(view):
         return None
-    for still in (_no_gradient(view, past), _no_path(view, past), _no_change(view, past)):
+    for still in (_no_path(view, past), _no_gradient(view, past), _no_change(view, past)):
         if still is not None and (still.rows & kernels).any():
             return _sign(view, still, still.rows & kernels)
     return None
@@ -139,7 +138,7 @@ def _no_gradient(view: View, past: Floats) -> _Still | None:
         "gradient_norm",
         "what follows the layer has a derivative of 0: argmax, rounding, stop_gradient, or "
         "attention over one element",
-        "gradient_norm: exactly 0, while other kernels have one",
+        "gradient_norm: exactly 0, while other weights have one",
     )
 
 
@@ -154,7 +153,7 @@ def _no_path(view: View, past: Floats) -> _Still | None:
         "gradients that were measured",
         "gradient_norm",
         "the output of the layer is not used, or not by differentiable operations",
-        "gradient_norm: never measured, while other kernels have one",
+        "gradient_norm: never measured, while other weights have one",
         expected=any(not head["loss"] for head in view.facts.get("outputs", ())),
     )
 
@@ -236,6 +235,8 @@ _ROWS: Rows = {
 _LEARNS: Measures = {"loss": lambda s: 2.3 * 0.99**s, "learning_rate": lambda s: 1e-3}
 _STAYS: Measures = {"loss": lambda s: 2.3, "learning_rate": lambda s: 1e-3}
 _FACTS = {"loss": "mean_squared_error"}
+
+_BIAS = Row("out/bias", "out", "bias", 4)
 
 RULE = Rule(
     name="frozen_layer",
@@ -365,6 +366,16 @@ RULE = Rule(
             facts=_FACTS,
             severity="warning",
             layers=("dense_1/kernel",),
+            onset=24,
+        ),
+        case(
+            "rounding lets nothing through, and only the last bias learns",
+            rows={"variable": (kernel("dense/kernel"), kernel("out/kernel"), _BIAS)},
+            run=_STAYS,
+            variable=_flow(NOT_MEASURED, 0, 1),
+            facts=_FACTS,
+            severity="warning",
+            layers=("dense/kernel",),
             onset=24,
         ),
         case(

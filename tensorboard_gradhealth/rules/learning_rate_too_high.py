@@ -1,9 +1,9 @@
 """Updates are too large for the weights that they change.
 
 ## Meaning
-In one of the first steps, a kernel changed by as much as its own size or more; or, later, it
-keeps changing by more than a tenth of its size at every step; or the loss is so curved that no
-step of that length can follow it.
+In one of the first steps, a kernel changed by as much as its own size or more; or many smaller
+steps added up to several times its size; or, later, it keeps changing by more than a tenth of its
+size at every step; or the loss is so curved that no step of that length can follow it.
 
 ## Why it matters
 Such a step throws the initial weights away. With ReLU it often lands where most units give 0 for
@@ -19,6 +19,10 @@ steps 0 to 20:
 - over `jump`: a warning at once
 - over `warning`: a warning, and from `error` on (or `jump`) an error, if by step `recovery_step`
   the loss is not at least `recovery` lower than at the start (`jump_recovery` after a jump)
+- a warning if by step `recovery_step`, or in the 50 steps after the learning rate doubled or more
+  at once, a kernel reaches `growth` times its norm before, and the loss is not at least
+  `jump_recovery` lower than at the start: momentum near 1 does that, because its steps add up until
+  they are as long as those of the learning rate / (1 - momentum)
 
 and later a warning if the median ratio over at least `sustained_steps` steps exceeds `sustained`
 while the loss does not fall, or if the last three probes of the curvature put `stability_margin`
@@ -27,10 +31,12 @@ gradient descent begins to oscillate, and healthy training lives there; at 2 it 
 
 Measured over 3 to 5 seeds: SGD that trains 0.01 to 0.42, Adam 1e-3 0.003 to 0.01, Adam 1e-2 0.08,
 Adam 0.1 (degraded) 0.56 to 0.78, SGD 1 with batch normalisation (trains) 0.89 to 1.2, Adam 0.3
-1.7 to 2.3, Adam 1 3 to 8. Hence no verdict between 0.5 and 2 before the loss has spoken.
+1.7 to 2.3, Adam 1 3 to 8. Hence no verdict between 0.5 and 2 before the loss has spoken. Growth in
+50 steps: up to 1.7 where it trains, 4 at a momentum of 0.999, 9 and more where it breaks.
 
 ## Likely causes
 - the learning rate
+- a momentum near 1
 - gradients that are huge from the start: inputs that are not scaled, or initial weights too large
 
 ## Fixes
@@ -40,7 +46,8 @@ rise over the first steps (warm-up); clip the gradient norm.
 ## False alarms
 Early overshoot can recover by itself (the "catapult"), which is why the loss is awaited. Weights
 right before a normalisation may take large relative steps, because their scale does not matter;
-they are not judged, nor are biases and embeddings.
+they are not judged, nor are biases and embeddings. An adaptive optimizer with float16 weights and
+no loss scaling is not judged: there the squares of gradients underflow, whatever the rate.
 
 ## References
 - Lewkowycz et al., The large learning rate phase of deep learning, arXiv 2003.02218
@@ -51,12 +58,13 @@ from __future__ import annotations
 
 import numpy as np
 
-from tensorboard_gradhealth.rules._base import Rule, Sign
+from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
-from tensorboard_gradhealth.rules._loss import overshoots, untrained
+from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, untrained
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     Update,
+    in_half_precision,
     initial_weights_cause,
     input_scale_cause,
     largest_first_update,
@@ -66,8 +74,9 @@ from tensorboard_gradhealth.rules._support import (
     real_kernels,
     recent_loss_drop,
 )
-from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._view import EARLY, Floats, Steps, View
 from tensorboard_gradhealth.rules._wording import (
+    ADAPTIVE,
     lower_learning_rate,
     number,
     optimizer_class,
@@ -78,16 +87,19 @@ from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _USUAL_RATIO = 0.005  # Of the first steps of Adam at 1e-3; where the advised rate should lead.
 _WILD = 1000.0  # No sensible learning rate does this alone.
+_LONG_MEMORY = 0.98  # Momentum over which steps add up to more than 50.
 
 
 def check(view: View) -> Sign | None:
     """A sign for the first steps as long as the rate is that high, or for the latest ones."""
+    if in_half_precision(view) and optimizer_class(view) in ADAPTIVE:
+        raise NotEvaluated("the squares of float16 gradients decide about the steps, not the rate")
     update = largest_first_update(view, view.limits["warning"])
     severity = _first_steps(view, update.ratio) if update else None
     if update and severity:
         limit = view.limits["error" if update.ratio >= view.limits["error"] else "warning"]
         return _sign(view, update, severity, limit, update.step)
-    return _sustained(view) or _beyond_stability(view)
+    return _outgrown(view) or _sustained(view) or _beyond_stability(view)
 
 
 def _first_steps(view: View, ratio: float) -> Severity | None:
@@ -109,8 +121,79 @@ def _recovery(view: View, ratio: float) -> float:
 def _rate_was_lowered(view: View) -> bool:
     if not view.has("learning_rate"):
         return False
-    first = view.early("learning_rate", FIRST_STEPS, "max")
-    return bool(len(first) and view.scalar("learning_rate", "max") < 0.5 * np.nanmax(first))
+    first = view.early("learning_rate", FIRST_STEPS, "max").ravel()
+    highest = np.fmax.reduce(first, initial=-np.inf)
+    return bool(view.scalar("learning_rate", "max") < 0.5 * highest)
+
+
+def _outgrown(view: View) -> Sign | None:
+    """A sign if a kernel became several times as large, and nothing was learned by it.
+
+    Looked at are the first steps, and those after the learning rate was raised.
+    """
+    if view.record.step < view.limits["recovery_step"] or _rate_was_lowered(view):
+        return None
+    if not loss_drop(view) < view.limits["jump_recovery"]:
+        return None
+    if (jump := rate_jump(view)) is not None:
+        steps, rms = view.past_steps("weight_rms")[:, 0], view.past("weight_rms")
+        kept = np.flatnonzero((steps >= jump) & (steps <= jump + EARLY))
+        before = kept[:1] - 1
+        if len(kept) and before[0] >= 0:
+            rows = np.concatenate([before, kept])
+            if (sign := _growth(view, rms[rows], steps[rows])) is not None:
+                return sign
+    return _growth(view, view.early("weight_rms"), view.early_steps("weight_rms"))
+
+
+def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
+    """A sign if a kernel is over `growth` times as large as in the first of these records."""
+    if not len(rms):
+        return None
+    limit, judged = view.limits["growth"], real_kernels(view, np.ones_like(rms[0]), rms[0])
+    growth = np.nan_to_num(np.where(judged, rms / rms[0], 0), posinf=0)
+    over = np.flatnonzero((growth > limit).any(axis=1))
+    if not len(over):
+        return None
+    row, reached, step = int(growth.max(axis=0).argmax()), float(growth.max()), int(steps[over[0]])
+    name = view.rows("weight_rms")[row].name
+    head = f"Steps are too long: {{}} has grown to {number(reached)} times its size"
+    return Sign(
+        severity="warning",
+        title=title(head, name),
+        layers=(name,),
+        onset=step,
+        evidence=(
+            Evidence("size / size before", reached, limit, "", "weight_rms", step, name),
+            *_rate_and_fall(view, view.limits["jump_recovery"]),
+        ),
+        causes=likely_first(*_momentum_cause(view), *_causes(view, Update(0.0, name, step))),
+        fixes=(*_lower_momentum(view), lower_learning_rate(view, 0.1)),
+        harmless="The loss falls all the same: the model needs larger weights than it began with.",
+        check="In 50 steps no kernel grows to more than twice its size, and the loss falls.",
+    )
+
+
+def _momentum_cause(view: View) -> tuple[Cause, ...]:
+    """Momentum as a cause: likely when the steps that it adds up are long."""
+    momentum, rate = _momentum(view), view.scalar("learning_rate", "max")
+    if not momentum > _LONG_MEMORY:
+        return ()
+    length = f"as long as those of a learning rate of {number(rate / (1 - momentum))}"
+    support = f"the optimizer: steps add up until they are {length}"
+    return (Cause(f"the momentum of {momentum:g} is too high", "likely", support),)
+
+
+def _lower_momentum(view: View) -> tuple[Fix, ...]:
+    if not _momentum(view) > _LONG_MEMORY:
+        return ()
+    name = optimizer_class(view) or "SGD"
+    code = f"optimizer = keras.optimizers.{name}(learning_rate, momentum=0.9)"
+    return (Fix("Lower the momentum to 0.9.", code),)
+
+
+def _momentum(view: View) -> float:
+    return float(view.facts.get("momentum", 0.0))
 
 
 def _sustained(view: View) -> Sign | None:
@@ -201,16 +284,21 @@ def _sign(view: View, update: Update, severity: Severity, limit: float, onset: i
 
 def _evidence(view: View, update: Update, limit: float) -> tuple[Evidence, ...]:
     label = "norm of the change / norm of the kernel"
-    found = [Evidence(label, update.ratio, limit, "", "update_ratio", update.step, update.row)]
-    step = view.record.step
+    change = Evidence(label, update.ratio, limit, "", "update_ratio", update.step, update.row)
+    needed = _recovery(view, update.ratio)
+    return (change, *_rate_and_fall(view, needed), *_overshoot(view))
+
+
+def _rate_and_fall(view: View, needed: float) -> tuple[Evidence, ...]:
+    """The learning rate, and how the loss fell, as far as they are known."""
+    found, step, drop = [], view.record.step, loss_drop(view)
     if view.has("learning_rate"):
         rate = view.scalar("learning_rate", "max")
         found.append(Evidence("learning rate", rate, None, "", "learning_rate", step))
-    drop = loss_drop(view)
     if step >= view.limits["recovery_step"] and np.isfinite(drop):
-        needed, label = _recovery(view, update.ratio), "fall of the loss since the start"
+        label = "fall of the loss since the start"
         found.append(Evidence(label, drop, needed, "", "loss", step))
-    return (*found, *_overshoot(view))
+    return tuple(found)
 
 
 def _causes(view: View, update: Update) -> tuple[Cause, ...]:
@@ -221,8 +309,7 @@ def _causes(view: View, update: Update) -> tuple[Cause, ...]:
     huge = initial_weights_cause(view)
     if update.ratio > _WILD:
         return likely_first(huge, input_scale_cause(view), Cause(named))
-    adaptive = optimizer_class(view) in ("Adam", "AdamW", "Nadam", "Adamax", "RMSprop", "Lion")
-    if adaptive and rate >= 0.03:
+    if optimizer_class(view) in ADAPTIVE and rate >= 0.03:
         support = (
             f"learning_rate: {optimizer_class(view)} moves each weight by about that much per step"
         )
@@ -266,6 +353,7 @@ RULE = Rule(
         "recovery": 0.1,
         "jump_recovery": 0.5,
         "recovery_step": 40,
+        "growth": 2.5,
         "sustained": 0.1,
         "sustained_steps": 50,
         "margin": 2.0,
@@ -327,6 +415,36 @@ RULE = Rule(
             variable={"update_ratio": lambda s: [5], "weight_rms": lambda s: [0.3]},
         ),
         case(
+            "restarts of the rate, and small steps",
+            rows=_ROWS,
+            variable=_kernels(0.01),
+            run={
+                "loss": lambda s: 2.3,
+                "learning_rate": lambda s: 1e-3 * (1.01 - s % 60 / 60),
+            },
+            steps=300,
+        ),
+        case(
+            "weights that grow, and the loss falls",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.04, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.03 ** min(s, 50), 0.3],
+            },
+            run={"loss": lambda s: 2.3 * 0.96**s},
+            steps=100,
+        ),
+        case(
+            "a head that starts from almost zero",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.3 / (s + 1), 0.005],
+                "weight_rms": lambda s: [0.004 * (s + 1), 0.3],
+            },
+            run={"loss": lambda s: 2.3},
+            steps=100,
+        ),
+        case(
             "beyond the edge of stability, and the loss falls",
             rows=_ROWS,
             variable=_kernels(0.01),
@@ -358,6 +476,37 @@ RULE = Rule(
             severity="warning",
             layers=("dense/kernel",),
             onset=0,
+        ),
+        case(
+            "momentum near one adds up steps of moderate length",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.08 if s < 40 else 0.03, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.04 ** min(s, 50), 0.3],
+            },
+            run={"loss": lambda s: 1.7 if s != 15 else 0.8, "learning_rate": lambda s: 0.2},
+            facts={"optimizer": "SGD", "momentum": 0.999},
+            steps=100,
+            severity="warning",
+            layers=("dense/kernel",),
+            onset=24,
+        ),
+        case(
+            "a schedule that raises the rate a thousandfold",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.01 if s < 120 else 4.0, 0.005],
+                "weight_rms": lambda s: [0.3 if s < 120 else 3.0, 0.3],
+            },
+            run={
+                "loss": lambda s: 2.3 * 0.98**s if s < 120 else 4.0,
+                "learning_rate": lambda s: 2e-3 if s < 120 else 2.0,
+            },
+            facts={"optimizer": "Adam"},
+            steps=200,
+            severity="warning",
+            layers=("dense/kernel",),
+            onset=121,
         ),
         case(
             "restless weights later on",

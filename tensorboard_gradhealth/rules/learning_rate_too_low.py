@@ -14,13 +14,20 @@ recent records; of all kernels, the ratio that 80 % do not exceed. Times the len
 size that the kernels can move at most. Judged from step `first_judged` on:
 
 - a path below `path`, while the loss has not fallen by a fifth: nothing can come of it; or below
-  `flat_path` if the median of at least three `step_overshoot` is below `flat` too: the steps are a
-  hundredth of what the curvature of the loss would allow
+  `flat_path` if the curvature of the loss would allow steps a hundred times as long: the median of
+  at least three `step_overshoot` is below `flat`, or each of the last three `stability_margin` is
+  below `flat_margin`
 - a path below `slow_path`, after the first epoch and 100 steps, if the loss, carried on as it
   went so far with two standard errors in favour, falls by less than `progress` until the end
+- a learning rate that has fallen so far that steps like the first ones, shortened as the rate was,
+  have a path below `path`: if it did so in the first half of the run, has been gone for half as
+  long as it was there, and the loss is not below half of guessing; information if the loss has
+  fallen by a fifth
 
-A warning; an error if the learning rate is 0; only information where it is not known which loss
-a model without knowledge has, because a model that is trained already moves little too.
+A warning; an error if the learning rate is 0 from the start; only information where it is not known
+which loss a model without knowledge has, because a model that is trained already moves little too.
+Where `clip_rate` is over `clipped`, the limit of the clipping sets the length of the steps, and is
+named as the cause instead of the learning rate.
 
 Measured on digits, path over 1,000 steps and fall of the loss in 675: Adam 1e-6 0.005 and 2 %,
 SGD 1e-5 0.002 and 1 %, Adam 1e-5 0.04 and 13 %, SGD 1e-4 0.02 and 6 %; Adam 1e-4, which learns,
@@ -28,18 +35,22 @@ SGD 1e-5 0.002 and 1 %, Adam 1e-5 0.04 and 13 %, SGD 1e-4 0.02 and 6 %; Adam 1e-
 
 ## Likely causes
 - the learning rate
+- a schedule that reaches its end long before the run does
+- a clipping limit far below the usual norm of the gradient
 
 ## Fixes
 Multiply the learning rate by 10 until the loss falls clearly; the largest rate that trains is
-rarely more than ten times the best one.
+rarely more than ten times the best one. Give a schedule the length of the run. Clip at the norm
+that nine of ten gradients do not reach.
 
 ## False alarms
-Silent while the learning rate still rises (warm-up), once it has fallen below half of its highest
-(the tail of a schedule), where the loss is already far below that of guessing (a trained model),
+Silent while the learning rate still rises (warm-up), in the tail of a schedule that lasts as long
+as the run, where the loss is already far below that of guessing (a trained model),
 where `step_overshoot` shows that longer steps would overshoot, and where no learning rate up to
 `highest_rate` could do better, because the gradients are what is small. Frozen layers are not
-looked at. A warm-up that keeps the rate the same for a whole epoch cannot be told from a rate
-that stays; it is not judged by the loss.
+looked at. Clipping at every step is common, and no fault while the kernels move. A warm-up that
+keeps the rate the same for a whole epoch cannot be told from a rate that stays; it is not judged by
+the loss.
 
 ## References
 - Smith, Cyclical Learning Rates for Training Neural Networks, arXiv 1506.01186
@@ -52,7 +63,7 @@ import math
 
 import numpy as np
 
-from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
+from tensorboard_gradhealth.rules._base import Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
 from tensorboard_gradhealth.rules._loss import (
     curve,
@@ -63,12 +74,20 @@ from tensorboard_gradhealth.rules._loss import (
     start_level,
     untrained,
 )
-from tensorboard_gradhealth.rules._support import median_loss
+from tensorboard_gradhealth.rules._pace import (
+    SETTLED,
+    clipping_advice,
+    clipping_cause,
+    moving_ratio,
+    rate_gone_since,
+    ratio_per_rate,
+    steady_since,
+)
+from tensorboard_gradhealth.rules._support import likely_first, median_loss
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, optimizer_class, percent
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.types import NOT_MEASURED, Cause, Evidence, Fix
 
-_SETTLED = 100  # Steps after which a learning rate that rose counts as the one to judge.
 _USUAL_RATIO = 1e-3  # Where the advised rate should lead.
 _USUAL_RATE = {"SGD": 0.1, "Adagrad": 0.1, "Adadelta": 1.0, "Ftrl": 0.1}
 _USUAL_RATE_OF_OTHERS = 1e-3
@@ -76,19 +95,21 @@ _USUAL_RATE_OF_OTHERS = 1e-3
 
 def check(view: View) -> Sign | None:
     """A sign while the kernels move too little to get anywhere before the run ends."""
-    ratio = _ratio(view)
     horizon = max(planned_steps(view), int(view.limits["horizon"]), view.record.step)
+    if (gone := _gone(view, horizon)) is not None:
+        return _gone_sign(view, *gone)
+    ratio = moving_ratio(view)
     path = ratio * horizon
     if not path < max(view.limits["path"], view.limits["slow_path"]):
         return None
-    since = _steady_since(view)
-    rate = view.scalar("learning_rate", "max")
-    rho = _overshoot(view)
-    if _knows(view) or rho > view.limits["room"]:
+    since = steady_since(view, int(view.limits["first_judged"]))
+    rate, clipped = view.scalar("learning_rate", "max"), _is_clipped(view)
+    if _knows(view) or _overshoot(view) > view.limits["room"]:
         return None
-    if rate > 0 and rate * _USUAL_RATIO > ratio * view.limits["highest_rate"]:
+    small = rate > 0 and rate * _USUAL_RATIO > ratio * view.limits["highest_rate"]
+    if small and not clipped:
         return None
-    surely = view.limits["flat_path" if rho < view.limits["flat"] else "path"]
+    surely = view.limits["flat_path" if _flatness(view) else "path"]
     if path < surely and not _has_fallen(view):
         return _sign(view, since, path, horizon, surely, None)
     if not path < view.limits["slow_path"] or view.record.step - since < _patience(view):
@@ -99,37 +120,22 @@ def check(view: View) -> Sign | None:
     return None
 
 
-def _steady_since(view: View) -> int:
-    """First step of the stretch up to now in which the learning rate did not rise.
-
-    Raises:
-      NotEvaluated: It rises, has risen only lately, has fallen, or it is too early.
-    """
-    rate, now = curve(view, "learning_rate"), view.record.step
-    latest = rate.values[-1]
-    if latest < 0.5 * rate.values.max():
-        raise NotEvaluated("the learning rate has fallen since the start")
-    begin = float(rate.first[0])
-    earlier = max(begin, min(now - _SETTLED, begin + 0.8 * (now - begin)))
-    if latest > 1.02 * rate.values[np.flatnonzero(rate.first <= earlier)[-1]]:
-        raise NotEvaluated("the learning rate still rises")
-    lower = np.flatnonzero(rate.values < 0.9 * latest)
-    since = int(rate.last[lower[-1]]) + 1 if len(lower) else int(begin)
-    wait = _SETTLED if len(lower) else view.limits["first_judged"]
-    if now - since < wait:
-        raise NotEvaluated(f"judged {wait:.0f} steps after the learning rate has settled")
-    return since
+def _gone(view: View, horizon: int) -> tuple[int, float] | None:
+    """Since when the rate is next to nothing, too early in the run, and below which rate it is."""
+    least = view.limits["path"] / (ratio_per_rate(view) * horizon)
+    since = rate_gone_since(view, least)
+    if since is None or _knows(view):
+        return None
+    now, end = view.record.step, max(planned_steps(view), view.record.step)
+    stays = now - since >= max(view.limits["first_judged"], 0.5 * since)
+    return (since, least) if stays and 2 * since <= end else None
 
 
-def _ratio(view: View) -> float:
-    """Update ratio that 80 % of the kernels do not exceed; NaN if there are none."""
-    kernels = view.where("update_ratio", "kernel") & (view.sizes("update_ratio") >= 16)
-    ratio = view.past("update_ratio", 20)[:, kernels].astype(np.float64)
-    if not ratio.size or not np.isfinite(ratio).all(axis=0).any():
-        return math.nan
-    median = np.median(ratio, axis=0)
-    median = np.sort(median[np.isfinite(median)])
-    return float(median[math.ceil(0.8 * len(median)) - 1])
+def _is_clipped(view: View) -> bool:
+    """Whether clipping shortens almost every gradient."""
+    if not view.has("clip_rate"):
+        return False
+    return bool(np.mean(view.past("clip_rate", 20)) > view.limits["clipped"])
 
 
 def _knows(view: View) -> bool:
@@ -149,10 +155,23 @@ def _overshoot(view: View) -> float:
     return float(np.median(rho)) if len(rho) >= 3 else math.nan
 
 
+def _flatness(view: View) -> Evidence | None:
+    """What shows that the loss is a straight line at the scale of these steps."""
+    step, rho, flat = view.record.step, _overshoot(view), view.limits["flat"]
+    if rho < flat:
+        return Evidence("median overshoot", rho, flat, "", "step_overshoot", step)
+    margins = view.past("stability_margin", 3) if view.has("stability_margin") else np.empty(0)
+    limit = view.limits["flat_margin"]
+    if len(margins) == 3 and (np.abs(margins) < limit).all():
+        label = "largest of the last three stability margins"
+        return Evidence(label, float(margins.max()), limit, "", "stability_margin", step)
+    return None
+
+
 def _patience(view: View) -> int:
     """Steps to wait for a trend of the loss: those of an epoch, for warm-up may go by epochs."""
     epoch = view.facts.get("steps")
-    return max(_SETTLED, epoch if isinstance(epoch, int) else 0)
+    return max(SETTLED, epoch if isinstance(epoch, int) else 0)
 
 
 def _fall_until(view: View, since: int, horizon: int) -> float:
@@ -164,11 +183,47 @@ def _fall_until(view: View, since: int, horizon: int) -> float:
     return (start - now - further) / abs(start) if start else math.nan
 
 
+def _gone_sign(view: View, since: int, least: float) -> Sign:
+    step, rate = view.record.step, view.scalar("learning_rate", "max")
+    highest = float(curve(view, "learning_rate").values.max())
+    name = optimizer_class(view) or "Adam"
+    schedule = (
+        "schedule = keras.optimizers.schedules.CosineDecay(learning_rate, epochs * steps)\n"
+        f"optimizer = keras.optimizers.{name}(schedule)"
+    )
+    wasted = guessing(view) and not _has_fallen(view)
+    return Sign(
+        severity="warning" if wasted else "info",
+        title=f"The learning rate has decayed to {number(rate)}, and nothing moves any more",
+        onset=since,
+        evidence=(
+            Evidence("learning rate", rate, least, "", "learning_rate", step),
+            Evidence("highest learning rate", highest, None, "", "learning_rate", step),
+            Evidence("loss", median_loss(view), None, "", "loss", step),
+        ),
+        causes=(
+            Cause(
+                "the schedule is far shorter than the run, or decays too fast",
+                "likely",
+                f"learning_rate: {number(highest)} at first, next to nothing since step {since}",
+            ),
+        ),
+        fixes=(
+            Fix("Let the schedule last as long as the run; it counts steps, not epochs.", schedule),
+            Fix(
+                "Or keep a hundredth of the first rate until the end.",
+                "keras.optimizers.schedules.CosineDecay(learning_rate, steps, alpha=0.01)",
+            ),
+        ),
+        harmless="The model is as good as it can get, and the rest of the run is not needed.",
+        check="The learning rate reaches its lowest value at the end of the run only.",
+    )
+
+
 def _sign(
     view: View, since: int, path: float, horizon: int, limit: float, fall: float | None
 ) -> Sign:
     step, rate = view.record.step, view.scalar("learning_rate", "max")
-    known = guessing(view) is not None
     evidence = [
         Evidence(f"path of the kernels in {horizon} steps", path, limit, "", "update_ratio", step),
         Evidence("learning rate", rate, None, "", "learning_rate", step),
@@ -176,34 +231,40 @@ def _sign(
     if fall is not None:
         label = f"fall of the loss until step {horizon}, at best"
         evidence.append(Evidence(label, fall, view.limits["progress"], "", "loss", step))
-    rho, flat = _overshoot(view), view.limits["flat"]
-    if rho < flat:
-        evidence.append(Evidence("median overshoot", rho, flat, "", "step_overshoot", step))
+    if (flat := _flatness(view)) is not None:
+        evidence.append(flat)
+    if clipped := _is_clipped(view):
+        share = float(np.mean(view.past("clip_rate", 20)))
+        limit = view.limits["clipped"]
+        evidence.append(Evidence("steps that are clipped", share, limit, "", "clip_rate", step))
     return Sign(
-        severity="error" if rate == 0 else "warning" if known else "info",
-        title=_title(rate, path, horizon),
+        severity="error" if rate == 0 else "warning" if guessing(view) else "info",
+        title=_title(rate, path, horizon, clipped=clipped),
         onset=since,
         evidence=tuple(evidence),
         causes=_causes(view, rate, path / horizon),
-        fixes=_fixes(view, rate, path / horizon),
+        fixes=clipping_advice(view) if clipped else _fixes(view, rate, path / horizon),
         harmless="A trained model is to change as little as possible, or the rate will rise later.",
         check="update_ratio of most kernels is between 1e-4 and 1e-2, and the loss falls.",
     )
 
 
-def _title(rate: float, path: float, horizon: int) -> str:
+def _title(rate: float, path: float, horizon: int, *, clipped: bool) -> str:
     if rate == 0:
         return "The learning rate is 0: nothing is learned"
     moves = f"{horizon} steps move kernels by {percent(path)}"
+    if clipped:
+        return f"Clipping is too strong: {moves}"
     return f"Learning rate {number(rate)} is too low: {moves}"
 
 
 def _causes(view: View, rate: float, ratio: float) -> tuple[Cause, ...]:
+    if _is_clipped(view):
+        return clipping_cause(view), Cause(f"the learning rate of {number(rate)} is too low")
     support = f"update_ratio: the kernels change by {number(ratio)} of their size per step"
-    rho = _overshoot(view)
-    if rho < view.limits["flat"]:
-        support = f"step_overshoot: {number(rho)}, where 0.5 is the best step along the line"
-    return (
+    if (flat := _flatness(view)) is not None:
+        support = f"{flat.signal}: at {number(flat.value)}, longer steps would be safe"
+    return likely_first(
         Cause(f"the learning rate of {number(rate)} is too low", "likely", support),
         Cause("a schedule starts from, or falls to, almost nothing"),
     )
@@ -245,6 +306,10 @@ def _noise(step: int) -> float:
     return 0.02 * math.sin(2.4 * step)
 
 
+def _cosine(step: int, end: int) -> float:
+    return 0.5 + 0.5 * math.cos(math.pi * min(step / end, 1))
+
+
 RULE = Rule(
     name="learning_rate_too_low",
     code="GH302",
@@ -259,6 +324,8 @@ RULE = Rule(
         "first_judged": 40,
         "highest_rate": 1.0,
         "flat": 0.002,
+        "flat_margin": 0.001,
+        "clipped": 0.95,
         "room": 0.02,
     },
     references=(
@@ -298,16 +365,62 @@ RULE = Rule(
             steps=400,
         ),
         case(
-            "the late tail of a cosine schedule",
+            "clipping at every step, and it learns",
             rows=_ROWS,
-            variable={"update_ratio": lambda s: [5e-3 if s < 200 else 1e-8] * 2},
+            variable=_moves(2e-4),
             run={
-                "loss": lambda s: 0.5 + _noise(s),
-                "learning_rate": lambda s: 1e-3 if s < 200 else 1e-8,
+                "loss": lambda s: _GUESSES * 0.998**s + _noise(s),
+                "learning_rate": lambda s: 1e-3,
+                "clip_rate": lambda s: 1.0,
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "clipping": {"clipnorm": 0.01}},
+            steps=400,
+        ),
+        case(
+            "a schedule that ends with the run, on a hard task",
+            rows=_ROWS,
+            variable={"update_ratio": lambda s: [0.01 * _cosine(s, 400)] * 2},
+            run={
+                "loss": lambda s: 0.6 + 0.09 * 0.99**s + _noise(s),
+                "learning_rate": lambda s: 1e-3 * _cosine(s, 400),
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "epochs": 10, "steps": 50},
+            steps=500,
+        ),
+        case(
+            "a schedule that ends early, after it has learned",
+            rows=_ROWS,
+            variable={"update_ratio": lambda s: [0.01 * _cosine(s, 100)] * 2},
+            run={
+                "loss": lambda s: 0.02 + _GUESSES * 0.95**s,
+                "learning_rate": lambda s: 1e-3 * _cosine(s, 100),
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "epochs": 10, "steps": 50},
+            steps=500,
+        ),
+        case(
+            "units that died under a rate that halves each epoch",
+            rows=_ROWS,
+            variable={"update_ratio": lambda s: [0.01 if s < 50 else 0.0] * 2},
+            run={
+                "loss": lambda s: _GUESSES + _noise(s),
+                "learning_rate": lambda s: 1e-3 * 0.5 ** (s // 100),
             },
             classes={"label_counts": _labels},
             facts=_BINARY,
-            steps=600,
+            steps=500,
+        ),
+        case(
+            "steps that loss scaling skips",
+            rows=_ROWS,
+            variable={"update_ratio": lambda s: [NOT_MEASURED] * 2},
+            run={"loss": lambda s: _GUESSES + _noise(s), "learning_rate": lambda s: 1e-3},
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "loss_scaled": True},
+            steps=200,
         ),
         case(
             "gradients are what is small",
@@ -374,6 +487,50 @@ RULE = Rule(
             classes={"label_counts": _labels},
             facts={**_BINARY, "optimizer": "SGD"},
             severity="error",
+            onset=0,
+        ),
+        case(
+            "it decayed to nothing within the first epoch",
+            rows=_ROWS,
+            variable={"update_ratio": lambda s: [0.02 * 0.1 ** (s / 5) if s < 30 else 0.0] * 2},
+            run={
+                "loss": lambda s: _GUESSES * (0.95 + 0.05 * 0.8**s) + 0.1 * _noise(s),
+                "learning_rate": lambda s: 2e-3 * 0.1 ** (s / 5),
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "epochs": 10, "steps": 25},
+            steps=250,
+            severity="warning",
+            onset=17,
+        ),
+        case(
+            "every gradient is clipped to next to nothing",
+            rows=_ROWS,
+            variable=_moves(2e-7),
+            run={
+                "loss": lambda s: _GUESSES + 0.1 * _noise(s),
+                "learning_rate": lambda s: 0.1,
+                "clip_rate": lambda s: 1.0,
+                "gradient_global_norm": lambda s: 2.3,
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "optimizer": "SGD", "clipping": {"clipnorm": 1e-5}},
+            steps=120,
+            severity="warning",
+            onset=0,
+        ),
+        case(
+            "the curvature would allow steps a thousand times as long",
+            rows=_ROWS,
+            variable=_moves(6e-5),
+            run={
+                "loss": lambda s: _GUESSES + 0.1 * _noise(s),
+                "learning_rate": lambda s: 1e-4,
+                "stability_margin": lambda s: 2e-4 if s % 15 == 0 else None,
+            },
+            classes={"label_counts": _labels},
+            facts={**_BINARY, "optimizer": "SGD"},
+            severity="warning",
             onset=0,
         ),
     ),

@@ -181,9 +181,18 @@ def _causes(view: View) -> tuple[Cause, ...]:
     elif len(rho) and np.median(rho) > 1 and rate.confidence != "likely":
         support = f"step_overshoot: {number(float(np.median(rho)))}, above 1 the loss rises"
         rate = Cause(rate.text, "likely", support)
+    elif (margin := _margin(view)) > 1 and rate.confidence != "likely":
+        support = f"stability_margin: {number(margin)} times the limit of this optimizer"
+        rate = Cause(rate.text, "likely", support)
     return likely_first(
         rate, input_scale_cause(view), Cause("other data, or another loss, from some step on")
     )
+
+
+def _margin(view: View) -> float:
+    """The smallest of the last three stability margins; NaN if there are fewer."""
+    past = view.past("stability_margin", 3) if view.has("stability_margin") else np.empty(0)
+    return float(past.min()) if len(past) == 3 else float("nan")
 
 
 def _fixes(view: View) -> tuple[Fix, ...]:
@@ -292,6 +301,21 @@ RULE = Rule(
             "it rises and rises",
             rows=_ROWS,
             run={"loss": lambda s: 1.1 * 1.05**s, "learning_rate": lambda s: 0.5},
+            variable=_WILD,
+            classes=_LABELS,
+            facts=_CLASSES,
+            steps=120,
+            severity="error",
+            onset=48,
+        ),
+        case(
+            "beyond the limit of the optimizer, it rises",
+            rows=_ROWS,
+            run={
+                "loss": lambda s: 1.1 * 1.05**s,
+                "learning_rate": lambda s: 0.5,
+                "stability_margin": lambda s: 1.8 if s % 10 == 0 else None,
+            },
             variable=_WILD,
             classes=_LABELS,
             facts=_CLASSES,

@@ -18,6 +18,8 @@ for a squared error.
 - at least `level` of guessing: information; a warning if hardly any gradient (less than `blocked`
   of its norm) goes to the kernels, or if the loss is above `above` times guessing, where only a
   loss counts that has fallen by less than 5 % since the start
+- a warning, even while the loss falls, if it is no better than guessing and a kernel has shrunk to
+  less than `shrunk` of its first size: weight decay, or the penalty in the loss, eats the weights
 - where guessing is not known, between `level` and `above` times the first 20 steps: information
 - below `improved` of its start, above `remains` of it, and flat (within `flat`) for 500 steps at
   a constant learning rate, while the validation loss does not improve either: information
@@ -27,6 +29,7 @@ for a squared error.
 - labels that do not depend on the inputs, or were shuffled apart from them
 - the learning rate is too low, or was too high at the start
 - the loss includes what cannot be reduced: noise in the labels, regularisation
+- regularisation so strong that the weights go to zero
 
 ## Fixes
 Train on one batch alone: a model that cannot learn even that has a fault, else look at the data.
@@ -43,6 +46,7 @@ steps and then learn at once ("grokking"). Losses of games between networks need
 
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -61,7 +65,7 @@ from tensorboard_gradhealth.rules._loss import (
 )
 from tensorboard_gradhealth.rules._support import likely_first
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, optimizer_class
+from tensorboard_gradhealth.rules._wording import number, optimizer_class, percent, quoted, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _LONGEST_WAIT = 2000
@@ -81,11 +85,43 @@ def check(view: View) -> Sign | None:
     if loss.steps <= wait:
         raise NotEvaluated(f"judged after {wait:.0f} steps")
     late = loss.since(loss.first[0] + 0.7 * loss.steps)
+    guess = guessing(view)
+    if guess and (eaten := _eaten(view, late, guess)):
+        return eaten
     if len(late.values) < 8 or _falls(late, 0.02):
         return None
-    guess = guessing(view)
     never = _never_learned(view, late, guess) if guess else _never_fell(view, late)
     return never or _stopped(view, late)
+
+
+def _eaten(view: View, late: Curve, guess: Guess) -> Sign | None:
+    """A sign where a kernel has all but vanished, and the loss is no better than guessing."""
+    if not view.has("weight_rms") or not len(first := view.early("weight_rms", 0)):
+        return None
+    left = np.where(view.where("weight_rms", "kernel"), view.latest("weight_rms") / first[0], 1)
+    shrunk, row = view.limits["shrunk"], int(np.nan_to_num(left, nan=1).argmin())
+    if not (left[row] < shrunk and late.level() >= view.limits["level"] * guess.loss):
+        return None
+    name, share = view.rows("weight_rms")[row].name, float(left[row])
+    evidence = [
+        Evidence("size / first size", share, shrunk, "", "weight_rms", row=name),
+        Evidence("loss of the last 30 % of the steps", late.level(), guess.loss, "", "loss"),
+    ]
+    support = f"weight_rms: {quoted(name)} has {percent(share)} of its first size"
+    return _sign(
+        view,
+        "warning",
+        title("Decay leaves nothing of {}, and the loss is that of guessing", name),
+        evidence,
+        (Cause("weight decay or the penalty on weights is far too strong", "likely", support),),
+        (
+            Fix(
+                "Divide the penalty or the decay by 100.",
+                "kernel_regularizer = keras.regularizers.L2(1e-4)",
+            ),
+        ),
+        layers=(name,),
+    )
 
 
 def _falls(late: Curve, share: float) -> bool:
@@ -210,19 +246,18 @@ def _validation_improves(view: View, since: float) -> bool:
 def _sign(
     view: View,
     severity: Severity,
-    title: str,
+    head: str,
     evidence: list[Evidence],
     causes: tuple[Cause, ...],
     fixes: tuple[Fix, ...],
+    layers: tuple[str, ...] = (),
 ) -> Sign:
     at = view.record.step
     return Sign(
         severity=severity,
-        title=title,
-        evidence=tuple(
-            Evidence(item.label, item.value, item.limit, item.unit, item.signal, at)
-            for item in evidence
-        ),
+        title=head,
+        layers=layers,
+        evidence=tuple(dataclasses.replace(item, step=at) for item in evidence),
         causes=causes,
         fixes=fixes,
         harmless="There is nothing more to learn: random labels, or a loss with a high floor.",
@@ -254,6 +289,7 @@ RULE = Rule(
         "level": 0.98,
         "above": 1.2,
         "blocked": 1e-3,
+        "shrunk": 0.1,
         "improved": 0.8,
         "remains": 0.3,
         "flat": 0.005,
@@ -319,6 +355,15 @@ RULE = Rule(
             steps=600,
         ),
         case(
+            "a penalty that shrinks the weights, and it learns",
+            rows=_ROWS,
+            run={"loss": lambda s: 0.1 + 5 * 0.98**s},
+            variable={"weight_rms": lambda s: [0.3 * 0.99**s, 0.3]},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=600,
+        ),
+        case(
             "one short epoch",
             run={"loss": lambda s: 0.693 + _noise(s)},
             classes=_LABELS,
@@ -348,6 +393,18 @@ RULE = Rule(
             steps=400,
             severity="warning",
             onset=261,
+        ),
+        case(
+            "the penalty eats the weights, and the loss falls by nothing else",
+            rows=_ROWS,
+            run={"loss": lambda s: 0.693 + 150 * 0.98**s},
+            variable={"weight_rms": lambda s: [0.3 * 0.985**s, 0.3]},
+            classes=_LABELS,
+            facts=_BINARY,
+            steps=400,
+            severity="warning",
+            layers=("dense/kernel",),
+            onset=191,
         ),
         case(
             "it fell, and stands still",

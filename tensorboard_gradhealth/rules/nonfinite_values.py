@@ -18,7 +18,7 @@ One element is enough.
 - the learning rate is too high: the weights overflow
 - logarithm, division or root of 0 in a custom loss or layer
 - NaN in the input
-- overflow of float16
+- overflow of float16, or the squares of gradients that are 0 in it
 
 ## Fixes
 Repair the first place that is named; the rest follows from it.
@@ -42,6 +42,7 @@ import numpy as np
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measure, Rows, case, hidden, kernel
 from tensorboard_gradhealth.rules._support import (
+    in_half_precision,
     learning_rate_cause,
     likely_first,
     nonfinite_onset,
@@ -133,7 +134,8 @@ def _evidence(first: _Place, places: list[_Place], step: int) -> tuple[Evidence,
 
 
 def _causes(view: View, first: _Place) -> tuple[Cause, ...]:
-    causes = [learning_rate_cause(view)]
+    half = in_half_precision(view)
+    causes = [*_half_precision_cause(view), *(() if half else (learning_rate_cause(view),))]
     if view.has("input_nonfinite"):
         elements = float(view.latest("input_nonfinite", "max")[0])
         text = "the input contains NaN or infinite values"
@@ -146,6 +148,14 @@ def _causes(view: View, first: _Place) -> tuple[Cause, ...]:
     return likely_first(*causes)
 
 
+def _half_precision_cause(view: View) -> tuple[Cause, ...]:
+    if not in_half_precision(view):
+        return ()
+    text = "float16 ends at 65,504, and squares of gradients below 2e-4 are 0 in it"
+    support = f"the model: weights are {view.facts['weight_types']}, and the loss is not scaled"
+    return (Cause(text, "likely", support),)
+
+
 def _fixes(view: View, first: _Place) -> tuple[Fix, ...]:
     name = optimizer_class(view) or "Adam"
     clip = Fix(
@@ -154,6 +164,17 @@ def _fixes(view: View, first: _Place) -> tuple[Fix, ...]:
     )
     if view.has("input_nonfinite") and view.latest("input_nonfinite", "max")[0] > 0:
         return Fix("Repair the input first; see `nonfinite_inputs`."), clip
+    if in_half_precision(view):
+        return (
+            Fix(
+                "Compute in 16 bits, but keep weights in 32 and scale the loss.",
+                'keras.config.set_dtype_policy("mixed_float16")',
+            ),
+            Fix(
+                "Or use bfloat16, which has the range of float32.",
+                'keras.config.set_dtype_policy("mixed_bfloat16")',
+            ),
+        )
     if first.signal == "loss":
         stable = Fix(
             "Compute the cross-entropy from logits, and keep logarithms away from 0.",
@@ -236,6 +257,20 @@ RULE = Rule(
             severity="error",
             layers=("dense_1/kernel", "dense", "dense_1", "dense/kernel"),
             onset=51,
+        ),
+        case(
+            "weights in float16",
+            rows=_ROWS,
+            run={"loss": lambda s: math.nan if s >= 2 else 0.7, "learning_rate": lambda s: 2e-3},
+            variable={
+                "gradient_nonfinite": lambda s: [_from(2)(s), 0],
+                "update_ratio": lambda s: [6.7, 0.1],
+                "weight_rms": lambda s: [0.3, 0.3],
+            },
+            facts={"optimizer": "Adam", "weight_types": "float16", "loss_scaled": False},
+            severity="error",
+            layers=("dense/kernel",),
+            onset=2,
         ),
         case(
             "only the loss is known",

@@ -17,7 +17,8 @@ only where the rise is more than three times the usual change between evaluation
 - from `warning` on, five evaluations and a tenth of all of them after the minimum: a warning
 
 Where the validation accuracy rises by more than `accuracy` meanwhile, the model decides better than
-before and is only too sure of its mistakes: that is information, whatever the loss.
+before and is only too sure of its mistakes: that is information, unless the loss has risen by more
+than `worse`, which makes it higher than that of a model that has learned nothing.
 
 ## Likely causes
 - more parameters than the data can settle, and too long a training
@@ -72,10 +73,10 @@ def check(view: View) -> Sign | None:
     if not rise.share > limits["info"] or not _train_fall(view, rise.step) > limits["train"]:
         return None
     accuracy = _accuracy_gain(view, rise.step)
-    bold = accuracy > limits["accuracy"]
+    bold = accuracy > limits["accuracy"] and not rise.share > limits["worse"]
     enough = rise.evaluations >= max(_LATE, len(curve(view, "validation_loss").values) / 10)
     severe = rise.share > limits["warning"] and enough and not bold
-    return _sign(view, "warning" if severe else "info", rise, accuracy)
+    return _sign(view, "warning" if severe else "info", rise, accuracy if bold else None)
 
 
 def _rise(view: View) -> _Rise:
@@ -127,8 +128,9 @@ def _accuracy_gain(view: View, step: float) -> float:
     return float(accuracy.values[-3:].mean() - before.mean()) if len(before) else 0.0
 
 
-def _sign(view: View, severity: Severity, rise: _Rise, accuracy: float) -> Sign:
-    step, bold = view.record.step, accuracy > view.limits["accuracy"]
+def _sign(view: View, severity: Severity, rise: _Rise, accuracy: float | None) -> Sign:
+    """What is said; `accuracy` is what the validation accuracy gained, if that is to be said."""
+    step = view.record.step
     limit = view.limits["warning" if severity == "warning" else "info"]
     evidence = [
         Evidence("rise / what was gained before", rise.share, limit, "", "validation_loss", step),
@@ -142,28 +144,28 @@ def _sign(view: View, severity: Severity, rise: _Rise, accuracy: float) -> Sign:
             step,
         ),
     ]
-    if bold:
+    if accuracy is not None:
         gain = view.limits["accuracy"]
         label = "rise of the validation accuracy since then"
         evidence.append(Evidence(label, accuracy, gain, "", "epoch_metrics", step))
     values = f"from {number(rise.best)} to {number(rise.now)}"
     head = f"Validation loss rose {values} while training loss falls"
-    if bold:
+    if accuracy is not None:
         head = f"Over-confidence: validation loss and accuracy both rise, loss {values}"
     return Sign(
         severity=severity,
         title=head,
         onset=int(rise.step),
         evidence=tuple(evidence),
-        causes=_causes(bold, accuracy),
-        fixes=_fixes(bold),
+        causes=_causes(accuracy),
+        fixes=_fixes(bold=accuracy is not None),
         harmless="Only the accuracy matters to you, or the weights of the best epoch are kept.",
         check="The validation loss of the weights that you keep is the lowest of the run.",
     )
 
 
-def _causes(bold: bool, accuracy: float) -> tuple[Cause, ...]:
-    if bold:
+def _causes(accuracy: float | None) -> tuple[Cause, ...]:
+    if accuracy is not None:
         support = f"epoch_metrics: the validation accuracy rose by {number(accuracy)}"
         text = "the model is right more often, and too sure where it is wrong"
         return (Cause(text, "likely", support),)
@@ -174,7 +176,7 @@ def _causes(bold: bool, accuracy: float) -> tuple[Cause, ...]:
     )
 
 
-def _fixes(bold: bool) -> tuple[Fix, ...]:
+def _fixes(*, bold: bool) -> tuple[Fix, ...]:
     stop = Fix(
         "Stop at the best evaluation and keep its weights.",
         "keras.callbacks.EarlyStopping(patience=5, restore_best_weights=True)",
@@ -207,7 +209,7 @@ RULE = Rule(
     code="GH606",
     group="loss",
     requires=("validation_loss",),
-    limits={"info": 0.05, "warning": 0.5, "train": 0.05, "accuracy": 0.01},
+    limits={"info": 0.05, "warning": 0.5, "train": 0.05, "accuracy": 0.01, "worse": 1.0},
     references=(
         "Prechelt 1998, Early Stopping - But When?",
         "Guo et al. 2017, On Calibration of Modern Neural Networks (arXiv 1706.04599)",
@@ -273,6 +275,18 @@ RULE = Rule(
             steps=800,
             severity="warning",
             onset=240,
+        ),
+        case(
+            "chance lifts the accuracy, and the loss is worse than untrained",
+            rows=_ROWS,
+            run={
+                "loss": lambda s: 2.3 * 0.99**s,
+                "validation_loss": _each_epoch(lambda e: 2.3 + 0.1 * e),
+            },
+            metric={"epoch_metrics": _each_epoch(lambda e: [2.3 * 0.82**e, 2, 0.1 + 0.001 * e])},
+            steps=800,
+            severity="warning",
+            onset=39,
         ),
         case(
             "labels without signal, from the start, in a loop of one's own",

@@ -19,7 +19,8 @@ weights, 0.7 for LeCun's, and between 0.3 and 1 for Glorot's. Reported at the fi
 - all alike, an error: two kernels in a row of which each has equal elements, or a kernel of zeros
   whose own gradient is exactly 0 at every step, so that it cannot leave them; a single kernel of
   equal elements other than 0 is a warning
-- too large: a size over `large` without a normalisation right after, AND the damage is seen: the
+- too large: a size over `large`, or over `recurrent` of a recurrent kernel, which a sequence passes
+  many times, without a normalisation right after, AND the damage is seen: the
   first loss is over `loss_ratio` times that of guessing (a warning; an error over `lost` times),
   or more than `flat` of a hidden layer is saturated. Information if neither could be measured.
 - too small: sizes under `small` of most kernels, two at least, AND the gradient of the first
@@ -166,7 +167,8 @@ def _alike_sign(
 
 def _large(view: View, start: Start) -> Sign | None:
     judged = ~view.normalised("initial_weights") & np.isfinite(start.size)
-    large = np.flatnonzero(judged & (start.size > view.limits["large"]))
+    limits = _largest_sizes(view)
+    large = np.flatnonzero(judged & (start.size > [view.limits[limit] for limit in limits]))
     if not len(large):
         return None
     worst = [int(i) for i in large[np.argsort(-start.size[large], kind="stable")]]
@@ -182,12 +184,18 @@ def _large(view: View, start: Start) -> Sign | None:
         ),
         layers=tuple(names),
         onset=0,
-        evidence=(_size(view, names[0], size, "large"), *damage),
+        evidence=(_size(view, names[0], size, limits[worst[0]]), *damage),
         causes=(_scale_cause(view, worst[0], damage), input_scale_cause(view)),
         fixes=_fixes(),
         harmless="The layer's own function divides by that scale, or its output is normalised.",
         check="The first loss is near that of guessing, and the sizes are near 1.",
     )
+
+
+def _largest_sizes(view: View) -> list[str]:
+    """Name of the limit of each kernel's size."""
+    recurrent = (row.name.endswith("recurrent_kernel") for row in view.rows("initial_weights"))
+    return ["recurrent" if is_recurrent else "large" for is_recurrent in recurrent]
 
 
 def _damage(view: View) -> tuple[tuple[Evidence, ...], Severity | None]:
@@ -347,6 +355,7 @@ RULE = Rule(
     requires=("initial_weights",),
     limits={
         "large": HUGE_START,
+        "recurrent": 1.5,
         "loss_ratio": 2.0,
         "lost": 10.0,
         "flat": 0.5,
@@ -450,6 +459,14 @@ RULE = Rule(
             facts=_FACTS,
         ),
         case(
+            "a large recurrent kernel that gates hold",
+            rows={"variable": (kernel("rnn/kernel", 48), kernel("rnn/recurrent_kernel", 576))},
+            run=_LEARNS,
+            variable=_weights(0.3, 1.2),
+            steps=30,
+            facts={"kernel_fans": {"rnn/kernel": [2, 24], "rnn/recurrent_kernel": [24, 24]}},
+        ),
+        case(
             "small weights that are bypassed",
             rows=_ROWS,
             run=_STAYS,
@@ -536,6 +553,17 @@ RULE = Rule(
             steps=300,
             severity="warning",
             layers=("dense/kernel", "dense_1/kernel", "out/kernel"),
+            onset=0,
+        ),
+        case(
+            "a recurrent kernel that grows what passes it, step by step of a sequence",
+            rows={"variable": (kernel("rnn/kernel", 48), kernel("rnn/recurrent_kernel", 576))},
+            run=_HIGH,
+            variable=_weights(0.3, 1.2),
+            steps=30,
+            facts={"kernel_fans": {"rnn/kernel": [2, 24], "rnn/recurrent_kernel": [24, 24]}},
+            severity="error",
+            layers=("rnn/recurrent_kernel",),
             onset=0,
         ),
     ),

@@ -1,13 +1,15 @@
-"""Input features differ widely in scale, or are large altogether.
+"""Input features differ widely in scale, or inputs or targets are large altogether.
 
 ## Meaning
 One input feature varies more than a hundred times as much as the others, or all inputs are far
-larger than the values near 1 that initial weights are made for.
+larger than the values near 1 that initial weights are made for; or the targets of a regression are,
+and training does not get nearer to them.
 
 ## Why it matters
 The largest feature alone decides the outputs and the gradient of the first layer. The loss
 starts far too high, many units are switched on or off by that one feature, and no learning rate
-suits all weights: what is right for the large feature is nothing for the small ones.
+suits all weights: what is right for the large feature is nothing for the small ones. Outputs start
+near 0, so a network that has to give thousands first spends its time on their mean.
 
 ## How it is measured
 From the cumulative `input_features`, over features that vary (std > 1e-6 of their size), after
@@ -20,6 +22,10 @@ From the cumulative `input_features`, over features that vary (std > 1e-6 of the
 
 It is a warning; an error if the damage is seen as well: the first loss was `loss_ratio` times
 the entropy of the labels or the loss of later steps, or more than half of a layer is dead.
+Targets are a warning if their sqrt(mean^2 + std^2) exceeds `target` under a linear (or unbounded)
+output and a loss that is in their units, and by step `wait` the loss has fallen by less than `far`,
+or it is `blown` times the first one higher at any step.
+
 Standardised features have a ratio near 1; with a feature beside them that is 1 in one of 10 000
 samples and else 0, it is 100.
 
@@ -27,14 +33,17 @@ samples and else 0, it is 100.
 - columns in different units (age in years, income in cents)
 - image bytes from 0 to 255
 - a scaler that was fitted and not applied
+- prices, populations, counts as targets
 
 ## Fixes
 Standardise each feature with statistics of the training set, or let the model do it with a
-`Normalization` or `Rescaling` layer, so that serving does the same.
+`Normalization` or `Rescaling` layer, so that serving does the same. Scale
+targets too, and scale the predictions back.
 
 ## False alarms
 Silent if the first layer normalises. Trees of counts with a long tail may be better served by a
-logarithm than by standardising. Integer ids that go into an `Embedding` are not judged.
+logarithm than by standardising. Large targets that are learnt are fine. Integer ids that go into an
+`Embedding` are not judged.
 
 ## References
 - LeCun et al., Efficient BackProp, 1998, section 4.3
@@ -49,15 +58,18 @@ from typing import Any
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, case, features, hidden
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden
 from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, median_loss
+from tensorboard_gradhealth.rules._targets import large_targets
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, quoted, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 
 def check(view: View) -> Sign | None:
-    """A sign while the features seen so far are not scaled."""
+    """A sign while the features seen so far, or the targets, are not scaled."""
+    if (targets := large_targets(view)) is not None:
+        return targets
     if view.facts.get("input_normalised"):
         return None
     scale = input_scale(view)
@@ -179,6 +191,14 @@ def _features(mean: Any, std: Any, low: Any, high: Any) -> Measures:
     return {"input_features": lambda s: {"count": 32 * (s + 1), **shape}}
 
 
+_TARGET: Rows = {"feature": (Row("x[0]", "", "input"), Row("y[0]", "", "target"))}
+
+
+def _regression(activation: str = "linear") -> dict[str, Any]:
+    head = {"activation": activation, "loss": "mean_squared_error", "units": 1}
+    return {"outputs": [head], "loss": "mse", "optimizer": "Adam"}
+
+
 RULE = Rule(
     name="unscaled_inputs",
     code="GH102",
@@ -192,6 +212,10 @@ RULE = Rule(
         "samples": 32,
         "loss_ratio": 10,
         "dead": 0.5,
+        "target": 100,
+        "wait": 40,
+        "far": 0.1,
+        "blown": 2,
     },
     references=(
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
@@ -218,6 +242,33 @@ RULE = Rule(
             "a constant feature",
             rows={"feature": features(2)},
             feature=_features([0, 5], [1, 0], [-3, 5], [3, 5]),
+        ),
+        case(
+            "prices that are learnt",
+            rows=_TARGET,
+            run={"loss": lambda s: 9e6 * 0.99**s + 1e4},
+            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
+            facts=_regression(),
+            steps=300,
+        ),
+        case(
+            "moderate targets that cannot be learnt",
+            rows=_TARGET,
+            run={"loss": lambda s: 600.0},
+            feature=_features([0, 20], [1, 9], [-3, 1], [3, 60]),
+            facts=_regression(),
+            steps=300,
+        ),
+        case(
+            "large counts under a Poisson loss",
+            rows=_TARGET,
+            run={"loss": lambda s: 1200.0},
+            feature=_features([0, 300], [1, 90], [-3, 1], [3, 600]),
+            facts={
+                "outputs": [{"activation": "exponential", "loss": "poisson", "units": 1}],
+                "loss": "poisson",
+            },
+            steps=300,
         ),
         case(
             "the first layer normalises",
@@ -253,6 +304,28 @@ RULE = Rule(
             run={"loss": lambda s: 2.3},
             feature=_features([120] * 4, 70, 0, 255),
             severity="warning",
+            onset=0,
+        ),
+        case(
+            "targets in the thousands",
+            rows=_TARGET,
+            run={"loss": lambda s: 9.2e6 - 4e3 * s},
+            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
+            facts={**_regression(), "input_normalised": True},
+            steps=100,
+            severity="warning",
+            layers=("y[0]",),
+            onset=0,
+        ),
+        case(
+            "targets whose gradients throw the weights away",
+            rows=_TARGET,
+            run={"loss": lambda s: 9.2e6 * 30**s},
+            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
+            facts=_regression(),
+            steps=6,
+            severity="warning",
+            layers=("y[0]",),
             onset=0,
         ),
     ),

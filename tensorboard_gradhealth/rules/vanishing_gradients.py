@@ -13,10 +13,12 @@ rms = `gradient_norm` / sqrt(size) per kernel with at least 16 elements; the rat
 kernel (in network order) to the largest. It is a warning if ALL hold for 20 records in a row,
 after step `warm_up`: the ratio is under `ratio`; the loss fell by less than `progress` from the
 older to the newer half of the recent records; and it is still above `learned` of its first
-value. It is an error if the first kernel also hardly moves: its `update_ratio` is under `still`.
-No absolute limit on the gradient is used: published ones span eight orders of magnitude, because
-a gradient has the unit of the loss per parameter. Measured ratios over 5 seeds: healthy networks
-0.08 to 1, ten sigmoid layers 2e-6, ten ReLU layers from weights of std 0.01 1e-12.
+value. Where it is known what always predicting the same gives, the loss may fall down to `guess`
+of that: a bias learns so much without the layers. It is an error if the first kernel also hardly
+moves: its `update_ratio` is under `still`. No absolute limit on the gradient is used: published
+ones span eight orders of magnitude, because a gradient has the unit of the loss per parameter.
+Measured ratios over 5 seeds: healthy networks 0.08 to 1, ten sigmoid layers 2e-6, ten ReLU layers
+from weights of std 0.01 1e-12.
 
 ## Likely causes
 - many sigmoid or tanh layers, saturated or not
@@ -42,10 +44,16 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
-from tensorboard_gradhealth.rules._support import likely_first, loss_drop, recent_loss_drop
+from tensorboard_gradhealth.rules._loss import guessing
+from tensorboard_gradhealth.rules._support import (
+    likely_first,
+    loss_drop,
+    median_loss,
+    recent_loss_drop,
+)
 from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import number, percent, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 
 def check(view: View) -> Sign | None:
@@ -91,6 +99,9 @@ def _gradient_rms(view: View) -> Floats:
 
 
 def _learns(view: View) -> bool:
+    guess = guessing(view)
+    if guess and median_loss(view) > view.limits["guess"] * guess.loss:
+        return False
     learned = loss_drop(view) > 1 - view.limits["learned"]
     return learned or not recent_loss_drop(view) < view.limits["progress"]
 
@@ -158,6 +169,10 @@ def _variables(ratio: float, update: float) -> Measures:
     }
 
 
+def _standardised(step: int) -> dict[str, list[float]]:
+    return {"count": [200.0], "mean": [0.0], "std": [1.0], "min": [-3.0], "max": [3.0]}
+
+
 _ROWS: Rows = {"variable": tuple(kernel(f"dense_{i}/kernel") for i in range(3))}
 
 RULE = Rule(
@@ -165,7 +180,14 @@ RULE = Rule(
     code="GH501",
     group="gradient",
     requires=("gradient_norm", "loss"),
-    limits={"ratio": 1e-3, "still": 1e-6, "progress": 0.05, "learned": 0.5, "warm_up": 30},
+    limits={
+        "ratio": 1e-3,
+        "still": 1e-6,
+        "progress": 0.05,
+        "learned": 0.5,
+        "guess": 0.95,
+        "warm_up": 30,
+    },
     hold=20,
     explained_by=(
         "unscaled_inputs",
@@ -221,6 +243,18 @@ RULE = Rule(
             variable=_variables(2e-6, 2e-3),
             run={"loss": lambda s: 1.39},
             steps=400,
+            severity="warning",
+            layers=("dense_0/kernel",),
+            onset=30,
+        ),
+        case(
+            "the bias learns the mean, and no more is learned",
+            rows={**_ROWS, "feature": (Row("y[0]", role="target"),)},
+            variable=_variables(2e-6, 2e-3),
+            run={"loss": lambda s: 1.0 + 1.2 * 0.98**s},
+            feature={"input_features": _standardised},
+            facts={"loss": "mse"},
+            steps=250,
             severity="warning",
             layers=("dense_0/kernel",),
             onset=30,

@@ -50,6 +50,8 @@ def facts(model: keras.Model) -> dict[str, Any]:
     return {
         **architecture(model),
         "optimizer": ", ".join(type(item).__name__ for item in used),
+        "momentum": max((_momentum(item) for item in used), default=0.0),
+        "clipping": _clipping(used),
         "gradient_accumulation": max((_accumulated(item) for item in used), default=1),
         "loss": loss_name(model),
         "outputs": outputs(model),
@@ -65,6 +67,7 @@ def architecture(model: keras.Model) -> dict[str, Any]:
     return {
         "model": model.name,
         "parameters": int(model.count_params()) if model.built else 0,
+        "weight_types": ", ".join(sorted({v.dtype for v in model.trainable_variables})),
         "input_normalised": _normalises_first(model),
         "output_activation": _last_activation(model),
         "kernel_fans": kernel_fans(model) if model.built else {},
@@ -188,6 +191,19 @@ def _option(loss: Any, name: str) -> Any:
     """An option of a loss object, which keeps it itself or for the function that it wraps."""
     kept = getattr(loss, "_fn_kwargs", None) or {}
     return getattr(loss, name, None) if getattr(loss, name, None) is not None else kept.get(name)
+
+
+def _momentum(optimizer: Any) -> float:
+    """How much of each step is carried into the next, where steps add up; else 0."""
+    adds_up = isinstance(optimizer, (keras.optimizers.SGD, keras.optimizers.RMSprop))
+    return float(optimizer.momentum or 0) if adds_up else 0.0
+
+
+def _clipping(used: Sequence[Any]) -> dict[str, float]:
+    """The limits of gradient clipping, by the name of Keras' option."""
+    names = ("clipnorm", "global_clipnorm", "clipvalue")
+    given = ((name, getattr(item, name, None)) for item in used for name in names)
+    return {name: float(limit) for name, limit in given if limit}
 
 
 def _accumulated(optimizer: Any) -> int:

@@ -146,4 +146,5 @@ def _hostile_keys(fact: object) -> object:
 
 
 def _hostile_name(name: str) -> str:
-    return f"\x1b[31m`{{}}%s\n{name}" + "x" * 200
+    # The end stays, because it tells the kinds of kernels apart.
+    return "\x1b[31m`{}%s\n" + "x" * 200 + name

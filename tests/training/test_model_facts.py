@@ -31,6 +31,8 @@ def test_facts_are_json_and_name_what_rules_read() -> None:
     assert json.loads(json.dumps(facts)) == facts
     assert facts["optimizer"] == "Adam"
     assert facts["gradient_accumulation"] == 1
+    assert (facts["momentum"], facts["clipping"]) == (0.0, {})
+    assert facts["weight_types"] == "float32"
     assert facts["outputs"] == [
         {
             "layer": "out",
@@ -48,6 +50,18 @@ def test_accumulated_gradients_are_told() -> None:
     optimizer = keras.optimizers.SGD(0.1, gradient_accumulation_steps=4)
     model = _compiled(_sequence(layers.Dense(1)), "mse", optimizer)
     assert model_facts.facts(model)["gradient_accumulation"] == 4
+
+
+def test_what_sets_the_length_of_steps_is_told() -> None:
+    optimizer = keras.optimizers.SGD(0.1, momentum=0.99, global_clipnorm=0.5)
+    facts = model_facts.facts(_compiled(_sequence(layers.Dense(1)), "mse", optimizer))
+    assert facts["momentum"] == 0.99
+    assert facts["clipping"] == {"global_clipnorm": 0.5}
+
+
+def test_the_precision_of_weights_is_told() -> None:
+    model = keras.Sequential([keras.Input((8,)), layers.Dense(4, dtype="float16"), layers.Dense(1)])
+    assert model_facts.architecture(model)["weight_types"] == "float16, float32"
 
 
 @pytest.mark.parametrize(

@@ -53,14 +53,14 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "root_of_zero",
         "a distance as loss, whose root has no gradient at zero",
-        "mlp/values flat_mlp/values deep_mlp/values gru/values",
+        "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values gru/values",
         changed(prepare=(_blank_samples,), loss=distance, fit=lambda data: {"shuffle": False}),
         ("nonfinite_values",),
     ),
     Fault(
         "division_by_zero",
         "a hand-made normalisation without an epsilon",
-        "mlp/values flat_mlp/classes deep_mlp/classes cnn/classes",
+        "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(prepare=(_blank_samples,), after=lambda: [Normalise()]),
         ("nonfinite_values",),
         "normalise|hidden",
@@ -68,7 +68,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "pure_float16",
         "16-bit weights, and an epsilon that is zero in 16 bits",
-        "mlp/classes flat_mlp/classes deep_mlp/classes cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(policy="float16"),
         ("nonfinite_values",),
     ),

@@ -13,7 +13,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "softmax_over_one_unit",
         "softmax over a single unit",
-        "mlp/binary cnn_bn/binary deep_mlp/binary gru/binary",
+        "mlp/binary cnn_bn/binary deep_mlp/binary gated_mlp/binary gru/binary",
         changed(head={"activation": "softmax"}),
         HEAD,
         "head",
@@ -53,7 +53,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "softmax_for_labels",
         "softmax where several labels can be true at once",
-        "mlp/labels cnn_bn/labels deep_mlp/labels cnn/labels",
+        "mlp/labels cnn_bn/labels deep_mlp/labels gated_mlp/labels cnn/labels",
         changed(head={"activation": "softmax"}),
         HEAD,
         "head",
@@ -69,7 +69,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tanh_for_binary",
         "tanh before a binary cross-entropy",
-        "mlp/binary lstm/binary deep_mlp/binary cnn/binary",
+        "mlp/binary lstm/binary deep_mlp/binary gated_mlp/binary cnn/binary",
         changed(head={"activation": "tanh"}),
         HEAD,
         "head",

@@ -39,21 +39,21 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "sgd_rate_high",
         "gradient descent with a learning rate a hundred times too high",
-        "mlp/values flat_mlp/classes deep_mlp/values cnn/classes",
+        "mlp/values flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes",
         changed(optimizer=lambda: SGD(5.0)),
         LARGE,
     ),
     Fault(
         "momentum_near_one",
         "a momentum of 0.999",
-        "mlp/classes autoencoder/copy deep_mlp/classes gru/classes",
+        "mlp/classes autoencoder/copy deep_mlp/classes gated_mlp/classes gru/classes",
         changed(optimizer=lambda: SGD(0.2, momentum=0.999)),
         (*LARGE, "loss_oscillation"),
     ),
     Fault(
         "rate_jumps",
         "a schedule that raises the rate a thousandfold in the middle",
-        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/classes",
+        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/classes gated_mlp/classes",
         changed(optimizer=_jumping),
         (*LARGE, "loss_divergence"),
     ),
@@ -67,7 +67,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "sgd_rate_low",
         "gradient descent with a learning rate of 0.00001",
-        "mlp/values autoencoder/copy deep_mlp/values gru/classes",
+        "mlp/values autoencoder/copy deep_mlp/values gated_mlp/values gru/classes",
         changed(optimizer=lambda: SGD(1e-5)),
         SMALL,
     ),
@@ -81,7 +81,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "clipping_too_strong",
         "gradients clipped to a norm of 0.00001",
-        "mlp/classes lstm/values deep_mlp/classes cnn/values",
+        "mlp/classes lstm/values deep_mlp/classes gated_mlp/classes cnn/values",
         changed(optimizer=lambda: SGD(0.1, clipnorm=1e-5)),
         SMALL,
     ),

@@ -27,7 +27,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "zero_weights",
         "hidden kernels that start from zero",
-        "flat_mlp/classes mlp/values deep_mlp/classes cnn/classes",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(hidden={"kernel_initializer": "zeros"}),
         (START,),
         "hidden",
@@ -35,7 +35,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "equal_weights",
         "hidden kernels whose weights are all the same",
-        "mlp/classes flat_mlp/classes deep_mlp/values cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes",
         changed(hidden={"kernel_initializer": keras.initializers.Constant(0.05)}),
         (START,),
         "hidden",
@@ -43,7 +43,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "huge_weights",
         "hidden kernels that start twenty times too large",
-        "flat_mlp/classes mlp/values deep_mlp/classes cnn/values",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/values",
         changed(hidden={"kernel_initializer": _normal(3.0)}),
         (START,),
         "hidden",
@@ -51,7 +51,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tiny_weights",
         "hidden kernels that start a thousand times too small",
-        "mlp/classes flat_mlp/values deep_mlp/classes cnn/classes",
+        "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes cnn/classes",
         changed(hidden={"kernel_initializer": _normal(1e-4)}, depth=5, optimizer=lambda: SGD(0.1)),
         (START, "vanishing_gradients"),
         "hidden",
@@ -59,7 +59,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "saturated_tanh",
         "tanh at its ends from the start",
-        "mlp/classes flat_mlp/values deep_mlp/binary cnn/classes",
+        "mlp/classes flat_mlp/values deep_mlp/binary gated_mlp/binary cnn/classes",
         changed(hidden={"kernel_initializer": _normal(6.0)}, activation="tanh"),
         ("saturated_activations", START),
         "hidden",
@@ -67,7 +67,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "deep_sigmoids",
         "eight sigmoid layers in a row",
-        "mlp/classes flat_mlp/classes deep_mlp/values cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes",
         changed(activation="sigmoid", depth=8, optimizer=lambda: SGD(0.1)),
         ("vanishing_gradients", "attenuating_activation"),
         "hidden",
@@ -75,7 +75,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "shrinking_activation",
         "a hand-made activation, tanh(0.01 x)",
-        "mlp/values flat_mlp/classes deep_mlp/classes cnn/classes transformer/classes",
+        "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
+        "transformer/classes",
         changed(activation=shrinking_tanh),
         ("attenuating_activation",),
         "hidden",
@@ -83,7 +84,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "dead_relu",
         "biases that start far below zero",
-        "mlp/classes autoencoder/copy deep_mlp/values cnn/classes",
+        "mlp/classes autoencoder/copy deep_mlp/values gated_mlp/values cnn/classes",
         changed(hidden={"bias_initializer": keras.initializers.Constant(-15.0)}),
         ("dead_units", START),
         "hidden",
