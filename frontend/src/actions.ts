@@ -1,6 +1,6 @@
 /** Everything that changes the state: what the user does, and what the server answers. */
 import type { Api } from './api';
-import { rangeOf, togglePicked, type View, viewOf, writeRange } from './choices';
+import { RECENT, rangeOf, togglePicked, type View, viewOf, writeRange } from './choices';
 import { createLoader, type Opening, problemOf } from './loader';
 import { rowOfFinding, signalOfFinding, stepsOfFinding } from './selectors';
 import { type AppState, type MapChoice, OF_ONE_RUN } from './state';
@@ -18,6 +18,8 @@ export interface Actions {
   /** Adds a curve of the run to the strip, or takes it away. */
   pickCurve(signal: string): Promise<void>;
   chooseView(view: View): Promise<void>;
+  /** Opens the rules at one of them. */
+  showRule(rule: string): Promise<void>;
   chooseSignal(signal: string): Promise<void>;
   /** Opens the charts of a layer; null goes back to the map. */
   openLayer(name: string | null): Promise<void>;
@@ -28,11 +30,15 @@ export interface Actions {
   /** Takes over what a changed address asks for; one that names no run asks for nothing. */
   follow(chosen: UrlState): Promise<void>;
   zoom(range: StepRange | null): Promise<void>;
+  /** Zooms to the newest points, and follows them. */
+  zoomToRecent(): Promise<void>;
   /** Changes how the map is drawn. */
   drawMap(choice: Partial<MapChoice>): Promise<void>;
   /** Tries other limits on the server; none at all forgets the trial. */
   tryLimits(limits: Limits): Promise<void>;
-  set(patch: Partial<Pick<AppState, 'filter' | 'table' | 'live' | 'theme' | UrlKey>>): void;
+  set(
+    patch: Partial<Pick<AppState, 'filter' | 'table' | 'live' | 'theme' | 'ruleShown' | UrlKey>>,
+  ): void;
 }
 
 export function createActions(store: Store<AppState>, api: Api, now: () => Date): Actions {
@@ -40,6 +46,9 @@ export function createActions(store: Store<AppState>, api: Api, now: () => Date)
   const choose = async (patch: Partial<AppState>) => {
     store.set(patch);
     await loader.loadBlocks();
+  };
+  const chooseView = async (view: View) => {
+    await Promise.all([choose({ view }), loadSheets(store, api)]);
   };
   return {
     refresh: once(async () => {
@@ -62,8 +71,10 @@ export function createActions(store: Store<AppState>, api: Api, now: () => Date)
       await loader.loadRuns();
     },
     pickCurve: (signal) => choose({ curves: togglePicked(store.get().curves, signal) }),
-    async chooseView(view) {
-      await Promise.all([choose({ view }), loadSheets(store, api)]);
+    chooseView,
+    showRule(rule) {
+      store.set({ ruleShown: rule });
+      return chooseView('rules');
     },
     chooseSignal: (signal) => choose({ signal, field: null, scale: null }),
     openLayer: (layer) =>
@@ -80,6 +91,7 @@ export function createActions(store: Store<AppState>, api: Api, now: () => Date)
       await loader.loadRuns();
     },
     zoom: (range) => choose({ steps: writeRange(range) }),
+    zoomToRecent: () => choose({ steps: RECENT }),
     drawMap: (choice) => choose(choice),
     tryLimits: (limits) => tryLimits(store, api, limits),
     set: (patch) => store.set(patch),
@@ -102,7 +114,8 @@ function aboutFinding(state: AppState, id: string): Partial<AppState> {
   const { signal, layer } = opening(detail, id);
   const range = rangeOf(state.steps);
   const [first, last] = stepsOfFinding(detail, finding);
-  const hidden = range && (last < range[0] || first > range[1]);
+  const old = state.steps === RECENT && !finding.open;
+  const hidden = old || (range && (last < range[0] || first > range[1]));
   return {
     finding: id,
     ...(signal && { signal, field: null, scale: null }),

@@ -139,9 +139,18 @@ function decodeFinding(finding: WireFinding): Finding {
 
 function decodeSignal(signal: Signal): Signal {
   const bound = (value: number | null) => (value === null ? null : Number(value));
-  const healthy = signal.healthy;
-  return { ...signal, healthy: healthy && [bound(healthy[0]), bound(healthy[1])] };
+  const { healthy, fields } = signal;
+  return {
+    ...signal,
+    fields: fields.includes(SPREAD)
+      ? [SPREAD, ...fields.filter((name) => name !== SPREAD)]
+      : fields,
+    healthy: healthy && [bound(healthy[0]), bound(healthy[1])],
+  };
 }
+
+/** Of a distribution this says most; what counts as its first field is what all charts show. */
+const SPREAD = 'std';
 
 /** Reads the binary block of the `series` route: header, three float64 columns, float32 fields. */
 export function decodeSeries(buffer: ArrayBuffer): Series {

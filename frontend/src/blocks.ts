@@ -55,9 +55,10 @@ export function wantedBlocks(state: AppState): Block[] {
   const { detail } = state;
   if (!detail) return [];
   const wanted = [
-    ...stripSignals(detail, state.curves).map((signal) => whole(state, detail, signal)),
+    // In the order of their worth: a browser asks for six things at once.
     ...mapBlocks(state, detail),
     ...evidenceBlocks(state, detail),
+    ...stripSignals(detail, state.curves).map((signal) => whole(state, detail, signal)),
     ...layerBlocks(state, detail),
     ...flightBlocks(state, detail),
     ...flowBlocks(state, detail),

@@ -1,6 +1,6 @@
 /** What the strings of the address mean for the runs that are loaded. */
 import type { AppState } from './state';
-import type { StepRange } from './timeline';
+import type { StepRange, Timeline } from './timeline';
 import type { Row, RunDetail, Signal } from './wire';
 
 export const VIEWS = ['map', 'layer', 'flow', 'compare', 'rules'] as const;
@@ -16,6 +16,19 @@ export function rangeOf(steps: string | null): StepRange | null {
   const found = steps?.match(/^(\d+)-(\d+)$/);
   const range: StepRange = [Number(found?.[1]), Number(found?.[2])];
   return range[0] <= range[1] ? range : null;
+}
+
+/** In place of steps: the newest points, however far training has come. */
+export const RECENT = 'recent';
+
+export const RECENT_POINTS = 100;
+
+/** The steps that are zoomed to, for the points of `timeline`; null where all are in view. */
+export function rangeWithin(steps: string | null, timeline: Timeline): StepRange | null {
+  if (steps !== RECENT) return rangeOf(steps);
+  const first = timeline.firstSteps.at(-RECENT_POINTS);
+  const last = timeline.steps.at(-1);
+  return first === undefined || last === undefined ? null : [first, last];
 }
 
 export function writeRange(range: StepRange | null): string | null {
@@ -84,8 +97,31 @@ export function layerOf(detail: RunDetail, name: string | null): string | null {
   return rows.some((candidate) => candidate.layer === name) ? name : null;
 }
 
-/** All layers in network order. */
-export function layersOf(detail: RunDetail): string[] {
-  const rows = [...(detail.rows.variable ?? []), ...(detail.rows.activation ?? [])];
+/**
+ * All layers from input to output. Layers with weights and layers with activations are two lists
+ * in network order; where they meet in no layer, they are interleaved evenly, as blocks repeat.
+ */
+export function layersOf({ rows }: RunDetail): string[] {
+  const [weighty, active] = [layersIn(rows.variable), layersIn(rows.activation)];
+  const layers: string[] = [];
+  let [from, waiting]: [number, string[]] = [0, []];
+  for (const name of [...active, null]) {
+    const at = name === null ? weighty.length : weighty.indexOf(name);
+    if (at < 0) waiting.push(name as string);
+    if (at < from) continue;
+    layers.push(...interleaved(weighty.slice(from, at), waiting));
+    if (name !== null) layers.push(name);
+    [from, waiting] = [at + 1, []];
+  }
+  return layers;
+}
+
+function layersIn(rows: readonly Row[] = []): string[] {
   return [...new Set(rows.map((row) => row.layer || row.name))];
+}
+
+function interleaved(weighty: readonly string[], active: readonly string[]): string[] {
+  const placeOf = (index: number) => Math.ceil(((index + 1) * weighty.length) / active.length);
+  const after = (place: number) => active.filter((_, index) => placeOf(index) === place);
+  return [...after(0), ...weighty.flatMap((name, index) => [name, ...after(index + 1)])];
 }

@@ -36,6 +36,16 @@ function differ(a: number, b: number): boolean {
   return Math.abs(a - b) > SAME * Math.max(Math.abs(a), Math.abs(b));
 }
 
+/** How one rule stands in several runs: each state with the runs in it. */
+export function runsByState(details: readonly RunDetail[], rule: string): [string, string[]][] {
+  const states = new Map<string, string[]>();
+  for (const { run, rules } of details) {
+    const state = rules.find((item) => item.rule === rule)?.state ?? 'unknown';
+    states.set(state, [...(states.get(state) ?? []), run]);
+  }
+  return [...states];
+}
+
 export interface RuleDifference {
   rule: string;
   code: string;

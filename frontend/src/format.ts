@@ -70,6 +70,12 @@ export function formatTime(date: Date): string {
   return date.toLocaleTimeString([], { hour: '2-digit', minute: '2-digit', second: '2-digit' });
 }
 
+const MOMENT = new Intl.DateTimeFormat([], { dateStyle: 'medium', timeStyle: 'medium' });
+
+export function formatMoment(date: Date): string {
+  return MOMENT.format(date);
+}
+
 export interface TextPart {
   text: string;
   code: boolean;

@@ -35,10 +35,14 @@ export function createLoader(store: Store<AppState>, api: Api, open: Open): Load
     if (!runProblem && !isStale(runs, run, detail)) return;
     try {
       const answer = await api.run(run);
-      if (store.get().run === run) takeDetail(store, answer, open);
+      if (store.get().run !== run) return;
+      takeDetail(store, answer, open);
     } catch (error) {
       if (store.get().run === run) store.set({ runProblem: problemOf(error) });
+      return;
     }
+    // Asked for at once: neither the page's redrawing nor the other runs are worth waiting for.
+    await loadBlocks();
   }
 
   async function loadOthers(): Promise<void> {

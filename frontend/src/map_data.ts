@@ -1,6 +1,7 @@
 /** A signal as the map shows it: its lines, its columns, its colours. */
-import { type ColorScale, type Domain, domainOf, symmetric } from './charts/color';
-import { type CodeGrid, encode, gather, gatherRows } from './charts/heat_map';
+import { type ColorScale, type Domain, symmetric } from './charts/color';
+import { domainOfCells, encode, gather } from './charts/encode';
+import { type CodeGrid, gatherRows } from './charts/heat_map';
 import { type MapLine, mapLines } from './map_rows';
 import type { MapChoice } from './state';
 import { heldColumns, type Timeline } from './timeline';
@@ -30,25 +31,58 @@ export interface MapSource {
   colors?: ColorScale;
 }
 
-/** The expensive half: colours of all rows. It does not depend on how rows are filtered. */
-export function mapGrid(
+type ColorChoice = Pick<MapChoice, 'field' | 'scale' | 'allSteps'>;
+
+/** Cells of all rows with their colours; they do not depend on how rows are filtered. */
+export interface MapCells {
+  field: string;
+  sources: Int32Array;
+  domain: Domain;
+  colors: ColorScale;
+  grid: CodeGrid;
+}
+
+interface Kept {
+  timeline: Timeline;
+  wanted: string;
+  cells: MapCells;
+}
+
+/** Of each series the cells before and after a zoom, so that the way back costs nothing. */
+const keptCells = new WeakMap<Series, Kept[]>();
+const CELLS_KEPT = 2;
+
+/** The expensive half of the map, remembered for as long as its series is. */
+export function mapGrid(source: MapSource, choice: ColorChoice): MapCells {
+  const { series, timeline, signal, colors } = source;
+  const wanted = [choice.field, choice.scale ?? signal.scale, choice.allSteps, colors].join();
+  const kept = keptCells.get(series) ?? [];
+  const isThis = (item: Kept) => item.timeline === timeline && item.wanted === wanted;
+  const cells = kept.find(isThis)?.cells ?? colourCells(source, choice);
+  const others = kept.filter((item) => !isThis(item));
+  keptCells.set(series, [{ timeline, wanted, cells }, ...others].slice(0, CELLS_KEPT));
+  return cells;
+}
+
+function colourCells(
   { signal, series, timeline, colors = 'sequential' }: MapSource,
-  { field: wanted, scale, allSteps }: Pick<MapChoice, 'field' | 'scale' | 'allSteps'>,
-) {
+  { field: wanted, scale, allSteps }: ColorChoice,
+): MapCells {
   const field = series.fields.find((name) => name === wanted) ?? series.fields[0] ?? '';
   const values = series.values[field] ?? new Float32Array();
   const sources = heldColumns(timeline, series.steps);
   const shown = gather(values, series.rows, series.points, sources);
   // Colours follow what is in view, so that an early spike does not flatten all that came later.
-  const found = domainOf(allSteps ? values : shown, scale ?? signal.scale);
+  const wide = { values, rows: 1, columns: values.length, start: 0, points: values.length };
+  const found = domainOfCells(allSteps ? wide : shown, scale ?? signal.scale);
   const domain = colors === 'diverging' ? symmetric(found) : found;
-  const grid = encode(shown, series.rows, sources.length, domain);
+  const grid = encode(shown, domain);
   return { field, sources, domain, colors, grid };
 }
 
 export function mapData(
   source: MapSource,
-  cells: ReturnType<typeof mapGrid>,
+  cells: MapCells,
   choice: Pick<MapChoice, 'rowFilter' | 'grouped' | 'opened'>,
 ): MapData {
   const known = source.rows.slice(0, source.series.rows);

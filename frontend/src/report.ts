@@ -2,7 +2,15 @@
 import { formatCount, formatFact, formatStep, formatSteps, formatValue } from './format';
 import { type MapData, readCell } from './map_data';
 import { stories, verdictWords } from './selectors';
-import type { Evidence, Finding, RunDetail } from './wire';
+import { alignColumns, type Timeline } from './timeline';
+import {
+  type Evidence,
+  type Finding,
+  NOT_MEASURED,
+  type RunDetail,
+  type Series,
+  type Signal,
+} from './wire';
 
 /** The findings of a run as Markdown, to be pasted into an issue. */
 export function markdownReport(detail: RunDetail): string {
@@ -79,6 +87,55 @@ export function mapJson(data: MapData): string {
     ...Object.fromEntries(series.fields.map((key, index) => [key, jsonNumber(values[index])])),
   }));
   return JSON.stringify({ run: series.run, signal: name, title, unit, values: cells }, null, 1);
+}
+
+/** One line of a chart: a row of a series, and what it is called beside the others. */
+export interface NamedCurve {
+  label: string;
+  spec: Signal;
+  series: Series;
+  row: number;
+}
+
+const CURVE_COLUMNS = ['curve', 'signal', 'unit', 'first_step', 'last_step', 'value', 'min', 'max'];
+
+/** The values of curves in view: one line per curve and step. */
+export function curvesCsv(curves: readonly NamedCurve[], timeline: Timeline): string {
+  const body = curvePoints(curves, timeline).map(({ curve, signal, unit, ...numbers }) =>
+    [...[curve, signal, unit].map(field), ...Object.values(numbers).map((n) => n ?? '')].join(','),
+  );
+  return `${[CURVE_COLUMNS.join(','), ...body].join('\r\n')}\r\n`;
+}
+
+export function curvesJson(curves: readonly NamedCurve[], timeline: Timeline): string {
+  const points = curvePoints(curves, timeline).map(({ value, min, max, ...point }) => ({
+    ...point,
+    value: jsonNumber(value),
+    min: jsonNumber(min),
+    max: jsonNumber(max),
+  }));
+  return JSON.stringify({ values: points }, null, 1);
+}
+
+function curvePoints(curves: readonly NamedCurve[], timeline: Timeline) {
+  return curves.flatMap(({ label, spec, series, row }) => {
+    const read = (name: string | undefined, point: number) => {
+      const value = series.values[name ?? '']?.[row * series.points + point];
+      return value === NOT_MEASURED ? undefined : value;
+    };
+    return [...alignColumns(timeline, series.steps)]
+      .filter((point) => point >= 0 && read(series.fields[0], point) !== undefined)
+      .map((point) => ({
+        curve: label,
+        signal: spec.name,
+        unit: spec.unit,
+        first_step: series.firstSteps[point] as number,
+        last_step: series.steps[point] as number,
+        value: read(series.fields[0], point),
+        min: read('min', point),
+        max: read('max', point),
+      }));
+  });
 }
 
 function mapCells(data: MapData) {

@@ -66,33 +66,43 @@ export interface VerdictWords {
   text: string;
   /** Step since which it holds; null if it does not apply. */
   since: number | null;
+  /** What to try first against an illness that goes on; "" without one. */
+  remedy: string;
 }
 
 export function verdictWords(detail: RunDetail): VerdictWords {
   const { verdict, headline, findings, reason } = detail;
   const root = findings.find((finding) => finding.title === headline) ?? findings[0];
   const since = root?.first_step ?? null;
+  const remedy = root?.fixes[0]?.text ?? '';
+  const plain = { text: '', since: null, remedy: '' };
   switch (verdict) {
     case 'error':
     case 'warning':
       return findings.some((finding) => finding.open)
-        ? { health: verdict, word: 'Ill', text: headline, since }
-        : { health: 'recovered', word: 'Was ill, has recovered', text: headline, since: null };
+        ? { health: verdict, word: 'Ill', text: headline, since, remedy }
+        : { ...plain, health: 'recovered', word: 'Was ill, has recovered', text: headline };
     case 'info':
-      return { health: 'info', word: 'Healthy, with a remark', text: headline, since };
+      return { ...plain, health: 'info', word: 'Healthy, with a remark', text: headline, since };
     case 'healthy':
-      return { health: 'healthy', word: 'Healthy', text: '', since: null };
+      return { ...plain, health: 'healthy', word: 'Healthy' };
     case 'not measured':
-      return { health: 'unknown', word: 'Not measured', text: reason, since: null };
+      return { ...plain, health: 'unknown', word: 'Not measured', text: reason };
     case 'unreadable':
-      return { health: 'unknown', word: 'Unreadable', text: reason, since: null };
+      return { ...plain, health: 'unknown', word: 'Unreadable', text: reason };
   }
 }
 
-/** The signal that shows a finding best: the first of its evidence that the map can draw. */
+/** The signal that shows a finding best: of its evidence on the map, first of the rows it names. */
 export function signalOfFinding(detail: RunDetail, finding: Finding): string | null {
-  const drawable = new Set(mapSignals(detail).flatMap(({ name, kept }) => (kept > 0 ? name : [])));
-  return finding.evidence.find(({ signal }) => drawable.has(signal))?.signal ?? null;
+  const drawable = mapSignals(detail).filter(({ kept }) => kept > 0);
+  const named = finding.evidence.flatMap(
+    (item) => drawable.find(({ name }) => name === item.signal) ?? [],
+  );
+  const ofItsRows = named.find((signal) =>
+    rowsOf(detail, signal).some(({ name }) => finding.layers.includes(name)),
+  );
+  return (ofItsRows ?? named[0])?.name ?? null;
 }
 
 /** The row that shows a finding best: the first it names that the signal has. */

@@ -1,5 +1,6 @@
 /** Which of a run's signals are drawn where. A signal describes itself: none needs to be known here. */
 import { picked } from './choices';
+import { sharpnessOf } from './stability';
 import type { Row, RunDetail, Signal } from './wire';
 
 /** Curves of the whole run, in the order in which they are drawn; `with` shares the axis. */
@@ -71,7 +72,10 @@ export function stripCharts(detail: RunDetail, curves: string | null = null): St
   const measured = runSignals(detail);
   const extra = picked(curves);
   const named = (name?: string) => measured.find((signal) => signal.name === name);
-  const usual = STRIP.flatMap((chart) => named(chart.signal) ?? []);
+  const usual = [
+    ...STRIP.flatMap((chart) => named(chart.signal) ?? []),
+    ...(sharpnessOf(detail) ? [sharpnessOf(detail) as Signal] : []),
+  ];
   const flagged = flaggedSignals(detail);
   const others = measured.filter(
     (signal) =>

@@ -42,6 +42,8 @@ export interface AppState extends UrlState, MapChoice {
   limits: Limits;
   replay: Replay | null;
   replayProblem: Problem | null;
+  /** The rule that its page is to come to. */
+  ruleShown: string | null;
   /** Why the last round of requests failed; what was loaded before is still shown. */
   problem: Problem | null;
   /** Why the chosen run or one of its signals cannot be shown. */
@@ -95,6 +97,7 @@ export function initialState(chosen: UrlState): AppState {
     blocks: {},
     sheets: null,
     limits: {},
+    ruleShown: null,
     problem: null,
     seriesProblem: null,
     updated: null,

@@ -105,10 +105,11 @@ describe('the first load', () => {
       signal: 'dead_fraction',
       problem: null,
     });
+    // The map comes first: it is what people look at.
     expect(api.asked.slice(2)).toEqual([
-      'series loss mean,min,max',
       'series dead_fraction mean,min,max',
       'series dead_fraction mean,min,max of 0',
+      'series loss mean,min,max',
     ]);
     expect(Object.keys(store.get().blocks)).toHaveLength(3);
   });
@@ -302,6 +303,24 @@ it('shows a finding that a zoom has put out of view', async () => {
   await actions.zoom([0, 2]);
   await actions.chooseFinding('dead_units');
   expect(store.get()).toMatchObject({ steps: null, layer: 'dense', view: null });
+});
+
+it('leaves the newest steps for a finding that is over', async () => {
+  const over = finding({ rule: 'loss_spike', open: false });
+  start('', detail({ findings: [finding(), over] }));
+  await actions.refresh();
+  await actions.zoomToRecent();
+  store.set({ finding: null });
+  await actions.chooseFinding('dead_units');
+  expect(store.get().steps).toBe('recent');
+  await actions.chooseFinding('loss_spike');
+  expect(store.get().steps).toBeNull();
+});
+
+it('opens the rules at one of them', async () => {
+  await actions.refresh();
+  await actions.showRule('dead_units');
+  expect(store.get()).toMatchObject({ view: 'rules', ruleShown: 'dead_units' });
 });
 
 it('asks the server for a closer look where it joins points', async () => {

@@ -73,6 +73,16 @@ describe('createApi', () => {
     expect(run.signals[0]?.healthy).toEqual([Number.NEGATIVE_INFINITY, null]);
   });
 
+  it('puts the spread of a distribution before its other fields', async () => {
+    const fields = ['count', 'mean', 'std', 'min'];
+    const body = { ...detail(), signals: [signal({ fields }), signal()] };
+    const run = await createApi(fetcher(() => Response.json(body)).fetch).run('cnn');
+    expect(run.signals.map((item) => item.fields)).toEqual([
+      ['std', 'count', 'mean', 'min'],
+      ['mean', 'min', 'max'],
+    ]);
+  });
+
   it('asks for the part of a signal that is wanted, and for no more', async () => {
     const { urls, fetch } = fetcher(() => new Response(block(['mean'], 1, 1, [1])));
     const part = { fields: ['mean', 'max'], rows: null, points: 400, steps: null };

@@ -5,10 +5,11 @@ import {
   layersOf,
   picked,
   rangeOf,
+  rangeWithin,
   togglePicked,
   viewOf,
 } from '../src/choices';
-import { detail } from './builders';
+import { detail, timeline } from './builders';
 
 describe('what an address asks for', () => {
   it.each([
@@ -20,6 +21,13 @@ describe('what an address asks for', () => {
     [null, null],
   ])('steps %s', (steps, range) => {
     expect(rangeOf(steps)).toEqual(range);
+  });
+
+  it('may be the newest points, wherever they are', () => {
+    const steps = Array.from({ length: 250 }, (_, index) => 2 * index);
+    expect(rangeWithin('recent', timeline(steps))).toEqual([300, 498]);
+    expect(rangeWithin('recent', timeline([1, 2]))).toBeNull();
+    expect(rangeWithin('4-8', timeline(steps))).toEqual([4, 8]);
   });
 
   it('is the map where the view is unknown', () => {
@@ -51,5 +59,20 @@ describe('a layer', () => {
 
   it('has its place in the network', () => {
     expect(layersOf(detail())).toEqual(['dense', 'logits']);
+  });
+
+  it.each([
+    ['conv bn conv2 bn2', 'relu relu2', 'conv bn relu conv2 bn2 relu2'],
+    ['dense logits', 'scale dense softmax', 'scale dense logits softmax'],
+    ['dense logits', 'dense relu logits', 'dense relu logits'],
+    ['', 'relu', 'relu'],
+    ['embedding', '', 'embedding'],
+  ])('with weights %s and activations %s', (weighty, active, all) => {
+    const rowsOf = (names: string) => {
+      const layers = names.split(' ').filter(Boolean);
+      return layers.map((layer) => ({ name: layer, layer, role: '', size: 1, function: '' }));
+    };
+    const rows = { variable: rowsOf(weighty), activation: rowsOf(active) };
+    expect(layersOf(detail({ rows })).join(' ')).toBe(all);
   });
 });

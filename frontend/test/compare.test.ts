@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { factDifferences, parting, ruleDifferences } from '../src/compare';
+import { factDifferences, parting, ruleDifferences, runsByState } from '../src/compare';
 import { NOT_MEASURED, type RuleStateName } from '../src/wire';
 import { detail, series } from './builders';
 
@@ -47,6 +47,17 @@ it('lists the rules that are flagged anywhere, first those in which runs differ'
     ['c', 'firing', 'clean'],
     ['a', 'firing', 'firing'],
   ]);
+});
+
+it('gathers runs by how a rule stands in them', () => {
+  const run = (name: string, state: RuleStateName) =>
+    detail({ run: name, rules: [{ rule: 'a', code: 'GH1', state, reason: '' }] });
+  const runs = [run('x', 'clean'), run('y', 'firing'), run('z', 'clean')];
+  expect(runsByState(runs, 'a')).toEqual([
+    ['clean', ['x', 'z']],
+    ['firing', ['y']],
+  ]);
+  expect(runsByState([], 'a')).toEqual([]);
 });
 
 it('lists the settings in which runs differ', () => {

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CODE, coderOf, createPalette } from '../src/charts/color';
-import { encode, gather, gatherRows, paint, pool, specialsIn } from '../src/charts/heat_map';
+import { domainOfCells, encode, gather } from '../src/charts/encode';
+import { gatherRows, paint, pool, specialsIn } from '../src/charts/heat_map';
 import { groups } from '../src/charts/map_drawing';
 import { NOT_MEASURED } from '../src/wire';
 
@@ -9,8 +10,17 @@ const linear = { scale: 'linear', lo: 0, hi: 1 } as const;
 it('encodes rows by the shared columns', () => {
   const values = Float32Array.of(0, 1, 1, Number.NaN);
   const gathered = gather(values, 2, 2, Int32Array.of(-1, 0, 1));
-  const grid = encode(gathered, 2, 3, linear);
+  const grid = encode(gathered, linear);
   expect([...grid.codes]).toEqual([CODE.missing, 0, 255, CODE.missing, 255, CODE.nan]);
+});
+
+it('reads a zoom in place, and spans its colours from what is in view', () => {
+  const values = Float32Array.of(9, 1, 2, 9, 9, Number.NaN, 3, 9);
+  const zoom = gather(values, 2, 4, Int32Array.of(1, 2));
+  expect(zoom.values).toBe(values);
+  const domain = domainOfCells(zoom, 'linear');
+  expect(domain).toEqual({ scale: 'linear', lo: 1, hi: 3 });
+  expect([...encode(zoom, domain).codes]).toEqual([0, 128, CODE.nan, 255]);
 });
 
 it('folds rows into lines, and loses no incident', () => {
@@ -26,7 +36,7 @@ it('encodes a log scale as the exact coder does, to within a level', () => {
   const domain = { scale: 'log', lo: 1e-6, hi: 1 } as const;
   const all = Float32Array.of(...odd, ...values);
   const codeOf = coderOf(domain);
-  const { codes } = encode(all, 1, all.length, domain);
+  const { codes } = encode(gather(all, 1, all.length, Int32Array.from(all.keys())), domain);
   expect([...codes.subarray(0, odd.length)]).toEqual([...all.subarray(0, odd.length)].map(codeOf));
   values.forEach((value, i) => {
     expect(Math.abs((codes[odd.length + i] as number) - codeOf(value))).toBeLessThanOrEqual(1);

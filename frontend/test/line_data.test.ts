@@ -19,6 +19,13 @@ describe('lineData', () => {
     ]);
   });
 
+  it('has a band around a mean, and none around another statistic', () => {
+    const spread = series([[1, 2]], [0, 1], { fields: ['std', 'min', 'max'] });
+    const mean = series([[1, 2]], [0, 1], { fields: ['mean', 'min', 'max'] });
+    expect(lineData(mean, 0, mean).low).toEqual([1, 2]);
+    expect(lineData(spread, 0, spread).low).toEqual([null, null]);
+  });
+
   it('goes on where the series has no point', () => {
     expect(lineData(series([[1, 2]], [0, 9]), 0, timeline([0, 5, 9])).mean).toEqual([
       1,

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { mapData, mapGrid } from '../src/map_data';
-import { mapCsv, mapJson, markdownReport } from '../src/report';
+import { curvesCsv, curvesJson, mapCsv, mapJson, markdownReport } from '../src/report';
+import { NOT_MEASURED } from '../src/wire';
 import { detail, finding, series, signal, timeline } from './builders';
 
 function data(names: string[], values: number[][]) {
@@ -77,5 +78,39 @@ describe('the report', () => {
 
   it('keeps backticks in a name from ending the code that it is set in', () => {
     expect(markdownReport(detail({ run: 'a`b' }))).toContain('Run `` a`b ``');
+  });
+});
+
+describe('curves', () => {
+  const curve = {
+    label: '=run',
+    spec: signal({ name: 'loss', unit: 'nats' }),
+    series: series([[1, NOT_MEASURED, Number.NaN]], [0, 5, 9], { fields: ['mean', 'min'] }),
+    row: 0,
+  };
+
+  it('are written point by point, without those that were not measured', () => {
+    expect(curvesCsv([curve], timeline([0, 5, 9])).split('\r\n')).toEqual([
+      'curve,signal,unit,first_step,last_step,value,min,max',
+      "'=run,loss,nats,0,0,1,1,",
+      "'=run,loss,nats,9,9,NaN,NaN,",
+      '',
+    ]);
+  });
+
+  it('keep what is not finite in JSON', () => {
+    const { values } = JSON.parse(curvesJson([curve], timeline([9])));
+    expect(values).toEqual([
+      {
+        curve: '=run',
+        signal: 'loss',
+        unit: 'nats',
+        first_step: 9,
+        last_step: 9,
+        value: 'NaN',
+        min: 'NaN',
+        max: null,
+      },
+    ]);
   });
 });

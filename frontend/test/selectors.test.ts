@@ -71,6 +71,13 @@ describe('verdictWords', () => {
     const run = detail({ verdict, findings: [...findings], headline: text });
     expect(verdictWords(run)).toMatchObject({ word, text });
   });
+
+  it('says what to try first, while the illness goes on', () => {
+    const fixes = [{ text: 'Lower it.', code: '' }];
+    const remedy = (open: boolean) =>
+      verdictWords(detail({ verdict: 'error', findings: [finding({ fixes, open })] })).remedy;
+    expect([remedy(true), remedy(false)]).toEqual(['Lower it.', '']);
+  });
 });
 
 describe('signals of the map', () => {
@@ -144,6 +151,22 @@ describe('focus', () => {
       { ...base, signal: 'dead_fraction', row: 'dense' },
     ];
     expect(signalOfFinding(detail(), finding({ evidence }))).toBe('dead_fraction');
+  });
+
+  it('shows the rows that it names before those that its other evidence is of', () => {
+    const feature = { name: 'x[:, 1]', layer: '', role: 'feature', size: 1, function: '' };
+    const ofFeatures = signal({ name: 'input_features', axis: 'feature' });
+    const run = detail({
+      rows: { ...detail().rows, feature: [feature] },
+      signals: [...detail().signals, ofFeatures],
+    });
+    const base = { label: '', value: 1, limit: null, unit: '', step: 1 };
+    const evidence = [
+      { ...base, signal: 'gradient_norm', row: 'dense/kernel' },
+      { ...base, signal: 'input_features', row: 'x[:, 1]' },
+    ];
+    const unscaled = finding({ layers: ['x[:, 1]'], evidence });
+    expect(signalOfFinding(run, unscaled)).toBe('input_features');
   });
 
   it('finds rows by their name and by their layer, and runs to the end while open', () => {

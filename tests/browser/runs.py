@@ -17,7 +17,7 @@ HOSTILE = "<img src=x onerror=alert(1)>"
 RECORDED = ("scaling/sick", "activation/fixed", "learning_rate/sick", "root_of_zero")
 STRANGE_NAMES = ("שלום/kernel", "🧪 emoji/kernel", "long_" + "x" * 295 + "/kernel", "=1+1/kernel")
 FAR = 10**12
-GENERATED = ("large", "names", "only_nan", "one_point", "far")
+GENERATED = ("large", "names", "tenfold", "only_nan", "one_point", "far")
 ALL = (*RECORDED, "hostile", *GENERATED)
 
 
@@ -25,7 +25,7 @@ def record(log_dir: Path, name: str) -> None:
     """Trains one run of the gallery."""
     keras.backend.clear_session()
     run = next(run for run in RUNS if run.name == name)
-    run.train([gradhealth.HealthCallback(log_dir / name, verbose=0)], 0)
+    run.train([gradhealth.HealthCallback(log_dir / name, verbose=0, **run.options)], 0)
 
 
 def record_hostile(log_dir: Path) -> None:
@@ -69,6 +69,7 @@ def write_strange(log_dir: Path) -> None:
     """Writes runs that are legal and unusual: names, values, lengths and steps."""
     names = tuple(Row(name, name.rpartition("/")[0], "kernel") for name in STRANGE_NAMES)
     _write(log_dir / "names", range(5), names, np.ones(len(names)))
+    _write(log_dir / "tenfold", range(5), names, np.full(len(names), 10.0))
     ordinary = small_logs.ROWS
     _write(log_dir / "only_nan", range(5), ordinary, np.array([np.nan, NOT_MEASURED]))
     _write(log_dir / "one_point", range(1), ordinary, np.array([np.inf, -np.inf]))

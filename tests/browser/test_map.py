@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -81,20 +82,83 @@ def test_a_drag_zooms_all_charts_and_the_link_reproduces_it(tab: Tab) -> None:
     expect(zoomed).to_have_count(0)
 
 
-def test_what_is_shown_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:
+WORDS_OF_SVG = """svg => [
+  ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
+].map((text) => text.textContent)"""
+
+
+def save(tab: Tab, part: str, kind: str, folder: Path) -> Path:
+    """Takes something away through the menu of one part of the page."""
+    menu = tab.get(part).get_by_test_id("export").first
+    menu.locator("summary").click()
+    with tab.page.expect_download() as download:
+        menu.get_by_role("button", name=kind).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
+
+
+def test_the_map_and_the_report_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:
     tab.open(run="root_of_zero", signal="gradient_norm")
-    files = {}
-    for kind in ("PNG", "CSV", "JSON", "Markdown"):
-        tab.get("export").locator("summary").click()
-        with tab.page.expect_download() as download:
-            tab.get("export").get_by_role("button", name=kind).click()
-        files[kind] = tmp_path / download.value.suggested_filename
-        download.value.save_as(files[kind])
+    expect(tab.get("map").locator("canvas").first).to_be_visible()
+    kinds = ("PNG", "CSV", "JSON", "Markdown")
+    files = {kind: save(tab, "map", kind, tmp_path) for kind in kinds}
     assert files["PNG"].read_bytes().startswith(b"\x89PNG")
     assert files["CSV"].name == "root_of_zero-gradient_norm.csv"
     assert "hidden/kernel,0,0,NaN" in files["CSV"].read_text()
     assert json.loads(files["JSON"].read_text())["values"][0]["mean"] == "NaN"
     assert files["Markdown"].read_text().startswith("# Ill")
+
+
+def test_curves_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:
+    tab.open(run="learning_rate/sick", view="layer", layer="dense")
+    expect(tab.get("layer").locator("canvas").first).to_be_visible()
+    values = save(tab, "layer", "CSV", tmp_path).read_text().splitlines()
+    assert values[0] == "curve,signal,unit,first_step,last_step,value,min,max"
+    assert any(line.startswith("dense/kernel,gradient_norm,") for line in values)
+    drawing = save(tab, "strip", "SVG", tmp_path).read_text()
+    words = tab.page.evaluate(WORDS_OF_SVG, drawing)
+    assert {"learning_rate/sick", "Loss", "Learning rate", "step"} <= set(words)
+
+
+def test_the_pointer_reads_a_cell_and_opens_its_layer(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", signal="gradient_norm")
+    grid = tab.get("map").locator("canvas").first
+    grid.hover(position={"x": 5, "y": 10})
+    expect(tab.get("map-value")).to_contain_text("dense/kernel")
+    expect(tab.get("map-value")).to_contain_text("step 0")
+    expect(tab.get("map-value")).to_contain_text("loss / parameter")
+    grid.click(position={"x": 5, "y": 10})
+    expect(tab.get("layer")).to_contain_text("dense/kernel")
+
+
+def test_the_newest_steps_are_one_click_away(tab: Tab) -> None:
+    tab.open(run="large", signal="gradient_norm")
+    tab.get("strip").get_by_role("button", name="Recent").click()
+    zoomed = tab.get("strip").get_by_role("button", name="show all steps")
+    expect(zoomed).to_contain_text("recent steps 200\u2013299")
+    expect(tab.get("map").locator("canvas").first).to_have_attribute(
+        "aria-label", "Gradient norm: 60 rows by 100 points"
+    )
+    assert "p.gradhealth.steps=recent" in tab.page.url
+
+
+def test_another_signal_takes_the_place_of_the_last_without_a_gap(tab: Tab) -> None:
+    tab.open(run="large", signal="gradient_norm")
+    grid = tab.get("map").locator("canvas").first
+    expect(grid).to_be_visible()
+    drawn = grid.element_handle()
+    tab.get("map-signal").get_by_label("Other signals").select_option("unheard_of")
+    expect(grid).to_have_attribute("aria-label", re.compile("^Unheard of"))
+    assert drawn.evaluate("canvas => canvas.isConnected")
+
+
+def test_colours_are_those_of_the_scale_that_is_chosen(tab: Tab) -> None:
+    tab.open(run="large", signal="gradient_norm")
+    largest = tab.get("map").locator(".legend-ticks span").last
+    expect(largest).to_have_text("10")  # a log scale spans whole decades
+    tab.get("map").get_by_label("Scale").select_option("linear")
+    expect(largest).to_have_text("2.72")
 
 
 def test_every_chart_has_a_table_behind_it(tab: Tab) -> None:
@@ -104,3 +168,6 @@ def test_every_chart_has_a_table_behind_it(tab: Tab) -> None:
     expect(tab.get("strip").locator("tbody")).to_contain_text("Learning rate")
     tab.show("layer")
     expect(tab.get("layer").locator("tbody")).to_contain_text("hidden/bias")
+    tab.get("run-pick", run="learning_rate/sick").check()
+    tab.show("compare")
+    expect(tab.get("compare-curves").locator("tbody")).to_contain_text("learning_rate/sick")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import functools
 import http.server
+import re
 import threading
+import urllib.parse
 from pathlib import Path
 
 import pytest
@@ -19,6 +21,29 @@ from tests.tensorboard_process import TensorBoard, tensorboard
 pytestmark = pytest.mark.browser
 
 VIEWS = ("map", "layer", "flow", "compare", "rules")
+
+SEEN = """element => {
+  const { parentElement: parent, nextElementSibling: next } = element;
+  const places = [[element], [parent], [parent, '::after'], ...(next ? [[next]] : [])];
+  const ringed = places.some((place) => {
+    const { outlineStyle, outlineWidth, boxShadow } = getComputedStyle(...place);
+    return (outlineStyle !== 'none' && outlineWidth !== '0px') || boxShadow !== 'none';
+  });
+  const path = element.closest('[data-testid]')?.dataset.testid ?? '';
+  const words = element.textContent.slice(0, 40);
+  const about = element.parentElement.className;
+  return [`${path} ${about} ${element.localName} ${words}`, ringed];
+}"""
+"""Names an element, and tells whether it or what stands for it has a ring around it."""
+
+COUNT_REMOVALS = """main => {
+  main.dataset.removed = '0';
+  const elements = (record) => [...record.removedNodes].filter((node) => node.nodeType === 1);
+  new MutationObserver((records) => {
+    main.dataset.removed = Number(main.dataset.removed) + records.flatMap(elements).length;
+  }).observe(main, {childList: true, subtree: true});
+}"""
+"""Counts the elements that are taken out of the page, as whatever flickers is."""
 
 AXE = Path(__file__).parents[2] / "frontend/node_modules/axe-core/axe.min.js"
 
@@ -39,6 +64,13 @@ def test_every_view_is_accessible_in_both_themes(
     for view in VIEWS:
         tab.show(view)
         expect(tab.frame.get_by_role("tabpanel")).not_to_contain_text("Reading")
+        violations = frame.evaluate("async () => (await axe.run()).violations")
+        assert [(view, v["id"], [n["target"] for n in v["nodes"]]) for v in violations] == []
+    tab.show("map")
+    tab.get("map").get_by_role("button", name="Table").click()
+    tab.get("map").get_by_test_id("export").locator("summary").click()
+    for view in ("map", "layer", "compare"):
+        tab.show(view)
         violations = frame.evaluate("async () => (await axe.run()).violations")
         assert [(view, v["id"], [n["target"] for n in v["nodes"]]) for v in violations] == []
     assert tab.problems == []
@@ -102,6 +134,41 @@ def test_it_works_behind_a_path_prefix_with_the_other_loader(
         tab.page.close()
 
 
+def test_a_run_without_a_finding_says_what_was_checked(tab: Tab) -> None:
+    tab.open(run="large")
+    expect(tab.get("verdict")).to_contain_text("Healthy")
+    expect(tab.frame.locator(".nothing-found")).to_contain_text("found no sign of trouble")
+
+
+def test_whatever_the_keyboard_reaches_is_seen_to_have_it(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick")
+    expect(tab.get("map").locator("canvas").first).to_be_visible()
+    tab.get("run-item", run="learning_rate/sick").focus()
+    reached = set()
+    for _ in range(60):
+        tab.page.keyboard.press("Tab")
+        focused = tab.frame.locator(":focus")
+        if focused.count() == 0:
+            continue  # the tools of TensorBoard around the frame
+        name, ring = focused.evaluate(SEEN)
+        assert ring, f"no focus is seen on {name}"
+        reached.add(name)
+    for part in ("finding-head", "more-curves", "map-signal", "canvas", "Export"):
+        assert any(part in name for name in reached), f"{part} is not among {sorted(reached)}"
+
+
+def test_where_motion_is_not_wanted_steps_follow_slowly(
+    browser: Browser, server: TensorBoard
+) -> None:
+    tab = Tab(browser, server.url, reduced_motion="reduce").open(run="large", view="flow")
+    expect(tab.get("flow-step")).to_have_text("step 299")
+    tab.get("play").click()
+    expect(tab.get("flow-step")).to_have_text("step 1")
+    tab.page.wait_for_timeout(500)  # enough for five steps of the usual pace
+    expect(tab.get("flow-step")).to_have_text(re.compile("^step [12]$"))
+    tab.page.close()
+
+
 def test_twenty_runs_are_compared_at_once(browser: Browser, tmp_path: Path) -> None:
     names = [f"sweep/run_{index}" for index in range(20)]
     for index, name in enumerate(names):
@@ -151,15 +218,20 @@ def test_a_run_that_grows_is_followed_and_its_zoom_stays(browser: Browser, tmp_p
         zoomed = tab.get("strip").get_by_role("button", name="show all steps")
         expect(zoomed).to_contain_text("steps 1\u20133")
         expect(tab.get("run-item")).to_contain_text("step 4")
+        expect(tab.get("map").locator("canvas").first).to_be_visible()
+        content = tab.frame.locator("main")
+        content.evaluate(COUNT_REMOVALS)
         writer.write_record(small_logs.record(7, 6))
         writer.flush()
         expect(tab.get("run-item")).to_contain_text("step 7", timeout=30_000)
+        expect(tab.get("verdict")).to_contain_text("last step 7")
         expect(zoomed).to_contain_text("steps 1\u20133")
+        assert content.evaluate("main => main.dataset.removed") == "0", "it flickered"
         tab.page.close()
     writer.close()
 
 
-def test_a_server_that_dies_is_said_and_what_was_shown_stays(
+def test_a_server_that_dies_is_said_and_forgotten_when_it_returns(
     browser: Browser, tmp_path: Path
 ) -> None:
     small_logs.write_run(tmp_path / "run", range(20))
@@ -167,8 +239,15 @@ def test_a_server_that_dies_is_said_and_what_was_shown_stays(
         server.wait_for_runs("run")
         tab = Tab(browser, server.url).open(run="run")
         expect(tab.get("map").locator("canvas").first).to_be_visible()
-    expect(tab.get("error").first).to_be_visible(timeout=30_000)
+        port = str(urllib.parse.urlparse(server.url).port)
+    expect(tab.get("error").first).to_contain_text("TensorBoard cannot be reached", timeout=30_000)
+    expect(tab.get("error").first).to_contain_text("What you see was loaded at")
     expect(tab.get("map").locator("canvas").first).to_be_visible()
+    with tensorboard(tmp_path, "--port", port) as server:
+        server.wait_for_runs("run")
+        tab.get("error").get_by_role("button", name="Try again").click()
+        expect(tab.get("error")).to_have_count(0, timeout=30_000)
+        expect(tab.get("verdict")).to_be_visible()
     tab.page.close()
 
 

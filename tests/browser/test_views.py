@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.browser.conftest import Tab
+from tests.browser.runs import STRANGE_NAMES
 
 pytestmark = pytest.mark.browser
 
@@ -73,6 +74,46 @@ def test_two_runs_of_one_network_are_laid_over_each_other_cell_by_cell(tab: Tab)
     tab.get("run-pick", run="one_point").uncheck()
     tab.get("run-pick", run="far").check()
     expect(difference).to_contain_text("no step in common")
+
+
+def test_a_difference_of_two_runs_says_by_how_much_and_has_a_table(tab: Tab) -> None:
+    tab.open(run="names", compare="tenfold", view="compare", signal="gradient_norm")
+    difference = tab.get("difference")
+    difference.locator("canvas").first.press("Home")
+    expect(difference.get_by_test_id("map-value")).to_contain_text("1")
+    expect(tab.get("partings")).to_contain_text("step 0: 1 against 10")
+    tab.get("compare-curves").get_by_role("button", name="Table").click()
+    expect(difference.locator("tbody tr")).to_have_count(len(STRANGE_NAMES))
+
+
+def test_the_edge_of_stability_is_told_in_words(tab: Tab) -> None:
+    tab.open(run="scaling/sick")
+    margin = tab.get("chart", signal="stability_margin")
+    expect(margin).to_contain_text("stable")
+    sharpness = tab.get("chart", signal="preconditioned_sharpness")
+    expect(sharpness).to_contain_text("limit (Adam: 38/η)")
+
+
+def test_a_finding_about_the_inputs_opens_with_their_spread(tab: Tab) -> None:
+    tab.open(run="scaling/sick")
+    expect(tab.get("map")).to_have_attribute("data-signal", "input_features")
+    expect(tab.get("map").get_by_label("Value")).to_have_value("std")
+    expect(tab.frame.locator(".row-label.chosen")).to_contain_text("x[:, 1]")
+    tab.get("finding").first.get_by_text("Open its curves").click()
+    expect(tab.get("layer")).to_contain_text("Input features")
+
+
+def test_a_finding_leads_to_its_rule(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick")
+    tab.get("finding").first.get_by_test_id("rule-link").click()
+    expect(tab.get("rule-row", rule="learning_rate_too_high")).to_be_focused()
+    expect(tab.get("rule-row", rule="learning_rate_too_high")).to_be_in_viewport()
+
+
+def test_the_rules_tell_how_they_stand_in_compared_runs(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", compare="activation/fixed", view="rules")
+    row = tab.get("rule-row", rule="dead_units")
+    expect(row.get_by_test_id("other-states")).to_have_text("clean in activation/fixed")
 
 
 def test_limits_are_tried_on_the_server_and_reset(tab: Tab) -> None:

@@ -17,6 +17,15 @@ export interface Domain {
 
 /** Smallest domain that holds all `values`; whole decades on a log scale, 0 to 1 for shares. */
 export function domainOf(values: ArrayLike<number>, scale: Domain['scale']): Domain {
+  const [lo, hi] = extremesOf(values, scale);
+  if (lo === undefined || hi === undefined) {
+    return scale === 'log' ? { scale, lo: 1e-3, hi: 1 } : { scale, lo: 0, hi: 1 };
+  }
+  return scale === 'log' ? wholeDecades(lo, hi) : linearDomain(lo, hi);
+}
+
+/** Lowest and highest of the values that the scale can hold; neither where it can hold none. */
+export function extremesOf(values: ArrayLike<number>, scale: Domain['scale']): number[] {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
   const floor = scale === 'log' ? 0 : NOT_MEASURED;
@@ -27,8 +36,7 @@ export function domainOf(values: ArrayLike<number>, scale: Domain['scale']): Dom
     if (value < lo) lo = value;
     if (value > hi) hi = value;
   }
-  if (lo > hi) return scale === 'log' ? { scale, lo: 1e-3, hi: 1 } : { scale, lo: 0, hi: 1 };
-  return scale === 'log' ? wholeDecades(lo, hi) : linearDomain(lo, hi);
+  return lo > hi ? [] : [lo, hi];
 }
 
 function wholeDecades(lo: number, hi: number): Domain {

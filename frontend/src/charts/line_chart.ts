@@ -17,6 +17,8 @@ export interface LineChartColors {
 export interface ChartLine {
   data: LineData;
   color: string;
+  /** Lengths of dashes and gaps; empty for a line without. */
+  dash: number[];
   band: string;
 }
 
@@ -67,7 +69,7 @@ export class LineChart {
     this.model = model;
     const keep =
       before?.scale.log === model.scale.log &&
-      before.lines.length === model.lines.length &&
+      sameDashes(before.lines, model.lines) &&
       before.colors === model.colors;
     if (!keep || !this.plot) this.create(model);
     else {
@@ -136,7 +138,8 @@ export class LineChart {
     const edge = { stroke: 'transparent', points: { show: false } };
     const few = () => line().data.points < FEW_POINTS;
     const stroke = () => line().color;
-    return [edge, edge, { stroke, width: 1.5, points: { show: few, size: 4, fill: stroke } }];
+    const { dash } = line();
+    return [edge, edge, { stroke, dash, width: 1.5, points: { show: few, size: 4, fill: stroke } }];
   }
 
   private zoom(plot: uPlot): void {
@@ -152,6 +155,11 @@ export class LineChart {
     this.events.onReset();
     return null;
   }
+}
+
+/** Dashes are fixed when a plot is made; all else of a line is read anew. */
+function sameDashes(a: readonly ChartLine[], b: readonly ChartLine[]): boolean {
+  return a.length === b.length && a.every(({ dash }, index) => dash === b[index]?.dash);
 }
 
 function columnsOf({ lines }: LineChartModel): uPlot.AlignedData {

@@ -46,10 +46,12 @@ export function lineData(
   const drawn = (value: number | undefined, column: number) =>
     (sources[column] ?? -1) < 0 ? undefined : finite(value);
   const raw = read(field);
+  // Only a mean lies between the lowest and the highest value; a standard deviation does not.
+  const edge = (name: string) => read(field === 'mean' ? name : '').map(drawn);
   return {
     mean: raw.map(drawn),
-    low: read('min').map(drawn),
-    high: read('max').map(drawn),
+    low: edge('min'),
+    high: edge('max'),
     raw,
     marks: raw.flatMap((value, column) => {
       const kind = markKind(value);

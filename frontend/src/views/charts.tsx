@@ -1,7 +1,7 @@
 /** The measurements of the run: curves over a view of its layers, on one axis of steps. */
 import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { blockKey } from '../blocks';
-import { flightOf, rangeOf, type View, viewOf } from '../choices';
+import { flightOf, rangeWithin, type View, viewOf } from '../choices';
 import { focusOf } from '../selectors';
 import { mapSignal, rowsOf, stripSignals } from '../signals';
 import { sameTimeline, type Timeline, unionTimeline, zoomed } from '../timeline';
@@ -104,7 +104,7 @@ function useTimeline(detail: RunDetail): Timeline {
     return stable.current;
   }, [detail, blocks, signal, flight, curves]);
   const timeline = useMemo(
-    () => zoomed(full, flight === null ? rangeOf(steps) : null),
+    () => zoomed(full, flight === null ? rangeWithin(steps, full) : null),
     [full, steps, flight],
   );
   useEffect(() => cursor.set({ column: null, row: null }), [timeline, cursor]);

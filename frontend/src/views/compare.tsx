@@ -1,18 +1,21 @@
 /** Runs on one axis, and what tells them apart. */
 import { useMemo } from 'preact/hooks';
 import { comparedOf } from '../blocks';
-import { type ComparedRun, comparedRuns, rangeOf } from '../choices';
+import { type ComparedRun, comparedRuns, rangeWithin } from '../choices';
 import { comparedSignals, factDifferences, ruleDifferences } from '../compare';
 import { sentenceCase } from '../format';
 import { unionTimeline, zoomed } from '../timeline';
 import type { RunDetail, Series } from '../wire';
 import { ColumnTable } from './column_table';
 import { useApp, useAppState } from './context';
+import { CurvesExport } from './curves_export';
+import { CurvesTable } from './curves_table';
 import { DifferenceMap } from './difference_map';
 import { Icon } from './icons';
 import { Partings } from './partings';
 import { StepAxis } from './step_axis';
-import { LINE_COUNT, StripChart, type StripLine } from './strip_chart';
+import { keyClass, StripChart, type StripLine } from './strip_chart';
+import { TableToggle } from './toggle';
 import { ZoomButton } from './zoom_button';
 
 interface Props {
@@ -65,7 +68,7 @@ function RunKeys({ runs }: { runs: readonly ComparedRun[] }) {
     <ul class="run-keys">
       {runs.map(({ detail, index }) => (
         <li key={detail.run}>
-          <span class={`key key-${index % LINE_COUNT}`} />
+          <span class={keyClass(index)} />
           <Icon mark={detail.verdict} />
           <span class="run-key-name" title={detail.run}>
             <bdi>{detail.run}</bdi>
@@ -91,18 +94,28 @@ function Curves({ runs, plotWidth }: { runs: readonly ComparedRun[]; plotWidth: 
   const steps = useAppState((state) => state.steps);
   const timeline = useMemo(() => {
     const all = charts.flatMap(({ lines }) => lines.map(({ series }): Series => series));
-    return zoomed(unionTimeline(all), rangeOf(steps));
+    const whole = unionTimeline(all);
+    return zoomed(whole, rangeWithin(steps, whole));
   }, [charts, steps]);
+  const table = useAppState((state) => state.table);
+  const shown = charts.map((chart) => ({ ...chart, limits: [] }));
+  const lines = charts.flatMap((chart) => chart.lines);
   return (
     <div class="strip" data-testid="compare-curves">
       <div class="chart-head">
         <h2 class="section-title">On one axis</h2>
-        <ZoomButton timeline={timeline} />
+        <div class="tools">
+          <TableToggle />
+          <CurvesExport name="comparison" charts={shown} timeline={timeline} />
+          <ZoomButton timeline={timeline} />
+        </div>
       </div>
-      {charts.map(({ name, title, lines }) => (
-        <StripChart key={name} {...{ title, lines, timeline, plotWidth, bands: NO_BANDS }} />
-      ))}
-      <StepAxis timeline={timeline} plotWidth={plotWidth} />
+      {table && <CurvesTable caption="Runs on one axis" lines={lines} timeline={timeline} />}
+      {!table &&
+        charts.map(({ name, title, lines }) => (
+          <StripChart key={name} {...{ title, lines, timeline, plotWidth, bands: NO_BANDS }} />
+        ))}
+      {!table && <StepAxis timeline={timeline} plotWidth={plotWidth} />}
     </div>
   );
 }

@@ -1,7 +1,7 @@
 /** Two runs of one network: where, when and by how much a signal differs. */
 import { useMemo } from 'preact/hooks';
 import { comparedOf, comparedSignal } from '../blocks';
-import { rangeOf } from '../choices';
+import { rangeWithin } from '../choices';
 import { differenceSeries, differenceSignal } from '../difference';
 import { mapData, mapGrid } from '../map_data';
 import { rowsOf } from '../signals';
@@ -11,6 +11,7 @@ import { useApp, useAppState } from './context';
 import { MapCanvas } from './map_canvas';
 import { MapLegend } from './map_legend';
 import { MapReadout } from './map_readout';
+import { MapTable } from './map_table';
 import { SignalSwitch } from './signal_switch';
 import { StepAxis } from './step_axis';
 
@@ -25,6 +26,7 @@ const HEIGHT = 320;
 export function DifferenceMap({ first, second, plotWidth }: Props) {
   const signal = useAppState(comparedSignal);
   const data = useDifference(first, second);
+  const table = useAppState((state) => state.table);
   if (!signal) return null;
   return (
     <div class="health-map" data-testid="difference" aria-busy={!data}>
@@ -37,7 +39,8 @@ export function DifferenceMap({ first, second, plotWidth }: Props) {
       {data && data.timeline.steps.length === 0 && (
         <p class="muted">The runs have logged no step in common.</p>
       )}
-      {data && data.timeline.steps.length > 0 && (
+      {data && data.timeline.steps.length > 0 && table && <MapTable data={data} />}
+      {data && data.timeline.steps.length > 0 && !table && (
         <>
           <MapReadout data={data} />
           <MapCanvas data={data} focus={null} plotWidth={plotWidth} mapHeight={HEIGHT} />
@@ -45,7 +48,7 @@ export function DifferenceMap({ first, second, plotWidth }: Props) {
           <MapLegend data={data} />
           <p class="signal-about">
             Above 0, and orange: larger in <bdi>{second.run}</bdi>. Below 0, and blue: larger in{' '}
-            <bdi>{first.run}</bdi>.
+            <bdi>{first.run}</bdi>.{signal.scale === 'log' && ' A decade is a factor of ten.'}
           </p>
         </>
       )}
@@ -66,7 +69,7 @@ function useDifference(first: RunDetail, second: RunDetail) {
       signal: differenceSignal(signal),
       series,
       rows: rowsOf(first, signal),
-      timeline: zoomed(series, rangeOf(steps)),
+      timeline: zoomed(series, rangeWithin(steps, series)),
       colors: 'diverging',
     } as const;
     const cells = mapGrid(source, { field: null, scale: null, allSteps: false });

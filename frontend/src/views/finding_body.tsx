@@ -1,4 +1,6 @@
-/** The inside of a finding's card: the numbers that tell of it, why, and what to do. */
+/** The inside of a finding's card: why, what to do, and the numbers that tell of it. */
+
+import { layerOf, layersOf } from '../choices';
 import { formatStep, formatValue } from '../format';
 import { nearFinding } from '../selectors';
 import type { Cause, Evidence, Finding, Fix, RunDetail } from '../wire';
@@ -11,9 +13,10 @@ export function FindingBody({ detail, finding }: { detail: RunDetail; finding: F
   return (
     <div class="finding-body">
       <Ways detail={detail} finding={finding} />
-      {finding.evidence.length > 0 && <EvidenceTable evidence={finding.evidence} />}
       {finding.causes.length > 0 && <Causes causes={finding.causes} />}
       {finding.fixes.length > 0 && <Fixes fixes={finding.fixes} />}
+      {finding.evidence.length > 0 && <EvidenceTable evidence={finding.evidence} />}
+      <Places finding={finding} />
       <Passage title="Check" text={finding.check} />
       <Passage title="Harmless when" text={finding.harmless} />
       <Sources finding={finding} />
@@ -25,10 +28,12 @@ export function FindingBody({ detail, finding }: { detail: RunDetail; finding: F
 function Ways({ detail, finding }: { detail: RunDetail; finding: Finding }) {
   const layer = useAppState((state) => state.layer);
   const { actions } = useApp();
+  const [worst = ''] = finding.layers;
+  const ofLayer = layersOf(detail).includes(layerOf(detail, worst) ?? '');
   const show = () => document.getElementById(CHARTS_ID)?.scrollIntoView();
   const flown = detail.flights.find(({ findings }) => findings.includes(finding.id));
   const open = async (flight: string | null) => {
-    await actions.openLayer(layer ?? finding.layers[0] ?? '');
+    await actions.openLayer(layer ?? worst);
     if (flight !== null) await actions.chooseFlight(flight);
     show();
   };
@@ -47,7 +52,7 @@ function Ways({ detail, finding }: { detail: RunDetail; finding: Finding }) {
       </button>
       {finding.layers.length > 0 && (
         <button type="button" class="button small" onClick={() => void open(null)}>
-          Open its layer
+          {ofLayer ? 'Open its layer' : 'Open its curves'}
         </button>
       )}
       {flown && (
@@ -103,6 +108,35 @@ function EvidenceRow({ item }: { item: Evidence }) {
   );
 }
 
+const MAX_PLACES = 8;
+
+/** All that it concerns, worst first; the title names one or two of them. */
+function Places({ finding: { layers } }: { finding: Finding }) {
+  const { actions } = useApp();
+  if (layers.length < 2) return null;
+  return (
+    <>
+      <h4>Where, worst first</h4>
+      <p class="places">
+        {layers.slice(0, MAX_PLACES).map((name) => (
+          <button
+            key={name}
+            type="button"
+            class="button small mono"
+            title={name}
+            onClick={() => void actions.openLayer(name)}
+          >
+            <bdi>{name}</bdi>
+          </button>
+        ))}
+        {layers.length > MAX_PLACES && (
+          <span class="muted">and {layers.length - MAX_PLACES} more</span>
+        )}
+      </p>
+    </>
+  );
+}
+
 function Causes({ causes }: { causes: readonly Cause[] }) {
   return (
     <>
@@ -154,17 +188,27 @@ function Passage({ title, text }: { title: string; text: string }) {
   );
 }
 
-function Sources({ finding: { url, references } }: { finding: Finding }) {
-  if (!url && references.length === 0) return null;
+function Sources({ finding: { rule, code, url, references } }: { finding: Finding }) {
+  const { actions } = useApp();
   return (
     <>
       <h4>Read more</h4>
       <ul class="sources">
-        {url && (
-          <li>
-            <code>{url}</code>
-          </li>
-        )}
+        <li>
+          <button
+            type="button"
+            class="link"
+            data-testid="rule-link"
+            onClick={() => void actions.showRule(rule)}
+          >
+            The rule {code} and its limits
+          </button>
+          {url && (
+            <small>
+              <code>{url}</code>
+            </small>
+          )}
+        </li>
         {references.map((reference) => (
           <li key={reference}>
             <Linked text={reference} />

@@ -1,8 +1,8 @@
 /** Rows of the network by steps of training, as a heat map or as a table. */
-import { useMemo } from 'preact/hooks';
+import { useMemo, useRef } from 'preact/hooks';
 import { wholeOf } from '../blocks';
 import { fitsReadably } from '../charts/map_geometry';
-import { mapData, mapGrid } from '../map_data';
+import { type MapData, mapData, mapGrid } from '../map_data';
 import type { Focus } from '../selectors';
 import { mapSignals } from '../signals';
 import type { Timeline } from '../timeline';
@@ -31,11 +31,12 @@ interface Props {
 }
 
 export function HealthMap(props: Props) {
-  const { detail, signal, rows, timeline, focus, plotWidth, mapHeight } = props;
-  const data = useMapData(props);
+  const { detail, signal, rows, focus, plotWidth, mapHeight } = props;
+  const current = useMapData(props);
+  const data = useLastShown(current, detail.run);
   const table = useAppState((state) => state.table);
   return (
-    <div class="health-map" data-testid="map" data-signal={signal.name} aria-busy={!data}>
+    <div class="health-map" data-testid="map" data-signal={signal.name} aria-busy={!current}>
       <div class="chart-head">
         <h2 class="section-title">Health map</h2>
         <div class="tools">
@@ -50,15 +51,19 @@ export function HealthMap(props: Props) {
         shown={data?.lines.length ?? rows.length}
         fits={fitsReadably(data?.lines.length ?? rows.length, mapHeight)}
       />
-      {!data && <p class="placeholder muted">Loading {signal.title}</p>}
+      {!data && (
+        <p class="placeholder muted" style={{ minHeight: `${mapHeight}px` }}>
+          Loading {signal.title}
+        </p>
+      )}
       {data && table && <MapTable data={data} />}
       {data && !table && (
         <>
           <MapReadout data={data} />
-          <MapCanvas data={data} {...{ focus, plotWidth, mapHeight }} />
-          <StepAxis timeline={timeline} plotWidth={plotWidth} />
+          <MapCanvas data={data} focus={current && focus} {...{ plotWidth, mapHeight }} />
+          <StepAxis timeline={data.timeline} plotWidth={plotWidth} />
           <MapLegend data={data} />
-          <p class="signal-about">{signal.description}</p>
+          <p class="signal-about">{data.signal.description}</p>
           <NotMeasured detail={detail} />
         </>
       )}
@@ -86,6 +91,13 @@ function useMapData({ signal, rows, timeline }: Props) {
     () => (source && cells ? mapData(source, cells, { rowFilter, grouped, opened }) : null),
     [source, cells, rowFilter, grouped, opened],
   );
+}
+
+/** Until another signal has arrived, the one before stays on screen: nothing jumps or flickers. */
+function useLastShown(current: MapData | null, run: string): MapData | null {
+  const last = useRef<MapData | null>(null);
+  if (current) last.current = current;
+  return last.current?.series.run === run ? last.current : null;
 }
 
 /** What was asked for in vain is said, so that its absence is not taken for health. */

@@ -1,19 +1,18 @@
 /** Everything that was measured of one layer, each against what is usual. */
 import { useMemo } from 'preact/hooks';
 import { blockKey } from '../blocks';
-import { lineData } from '../charts/line_data';
 import { type LayerRows, layerOf, layerRows } from '../choices';
 import { limitOnCurve } from '../evidence';
-import { formatSteps } from '../format';
 import { tellingFirst } from '../signals';
 import type { Timeline } from '../timeline';
 import type { RunDetail, Series } from '../wire';
 import { useAppState } from './context';
+import { CurvesExport, type ShownCurves } from './curves_export';
+import { CurvesTable } from './curves_table';
 import { Flights } from './flights';
 import { LayerHead } from './layer_head';
 import { StepAxis } from './step_axis';
-import { StripChart } from './strip_chart';
-import { SummaryTable } from './summary_table';
+import { StripChart, type StripLine } from './strip_chart';
 
 interface Props {
   detail: RunDetail;
@@ -29,18 +28,34 @@ export function LayerCharts({ detail, timeline, plotWidth }: Props) {
   const curves = useCurves(detail, wanted, flight);
   return (
     <div class="layer" data-testid="layer">
-      <LayerHead detail={detail} layer={layer} />
+      <LayerHead detail={detail} layer={layer}>
+        <CurvesExport
+          name={`${detail.run}-${layer}`}
+          charts={curves.map(shownCurve)}
+          timeline={timeline}
+        />
+      </LayerHead>
       {layer === null ? (
         <p class="placeholder muted">Choose a layer above, or click a row of the map</p>
       ) : (
         <Flights detail={detail} chosen={flight} />
       )}
-      {table && <LayerTable curves={curves} timeline={timeline} />}
+      {table && <CurvesTable caption="Layer" lines={curves.map(lineOf)} timeline={timeline} />}
       {!table && <RowCharts {...{ curves, timeline, plotWidth }} />}
       {!table && curves.length > 0 && <StepAxis timeline={timeline} plotWidth={plotWidth} />}
       {!table && curves.some(({ spec }) => spec.healthy) && <Key />}
     </div>
   );
+}
+
+function shownCurve(curve: LayerCurve): ShownCurves {
+  const { name, spec, limits } = curve;
+  const title = `${name}: ${spec.title}`;
+  return { title, lines: [lineOf(curve)], limits };
+}
+
+function lineOf({ name, spec, series, place }: LayerCurve): StripLine {
+  return { spec, series, row: place, label: name };
 }
 
 interface RowChartsProps {
@@ -65,7 +80,7 @@ function RowCharts({ curves, timeline, plotWidth }: RowChartsProps) {
             title={spec.title}
             lines={[{ spec, series, row: place, label: name }]}
             bands={NO_BANDS}
-            usual
+            healthy={spec.healthy}
             {...{ timeline, limits, plotWidth }}
           />
         ))}
@@ -107,18 +122,6 @@ function useCurves(detail: RunDetail, layer: string | null, flight: string | nul
       });
     });
   }, [detail, layer, flight, blocks, finding]);
-}
-
-function LayerTable({ curves, timeline }: { curves: readonly LayerCurve[]; timeline: Timeline }) {
-  const rows = curves.map(({ key, name, spec, series, place }) => ({
-    key,
-    name,
-    about: [spec.title, spec.unit && `(${spec.unit})`].filter(Boolean).join(' '),
-    signal: spec.name,
-    values: lineData(series, place, timeline).raw.filter((value) => value !== undefined),
-  }));
-  const steps = formatSteps(timeline.firstSteps[0] ?? 0, timeline.steps.at(-1) ?? 0);
-  return <SummaryTable caption={`Layer, ${steps}`} rows={rows} />;
 }
 
 function Key() {

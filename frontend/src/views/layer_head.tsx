@@ -1,4 +1,5 @@
 /** Which layer is shown, what it is, and the way to its neighbours. */
+import type { ComponentChildren } from 'preact';
 import { useMemo } from 'preact/hooks';
 import { layersOf } from '../choices';
 import { formatCount, formatSize } from '../format';
@@ -6,7 +7,14 @@ import type { RunDetail } from '../wire';
 import { useApp } from './context';
 import { TableToggle } from './toggle';
 
-export function LayerHead({ detail, layer }: { detail: RunDetail; layer: string | null }) {
+interface Props {
+  detail: RunDetail;
+  layer: string | null;
+  /** Further tools. */
+  children: ComponentChildren;
+}
+
+export function LayerHead({ detail, layer, children }: Props) {
   const { actions } = useApp();
   const layers = useMemo(() => layersOf(detail), [detail]);
   const at = layer === null ? -1 : layers.indexOf(layer);
@@ -33,6 +41,7 @@ export function LayerHead({ detail, layer }: { detail: RunDetail; layer: string 
           Towards the output
         </button>
         <TableToggle />
+        {children}
       </div>
     </div>
   );
@@ -48,6 +57,7 @@ function LayerChoice({ layers, layer }: { layers: readonly string[]; layer: stri
       onChange={(event) => void actions.openLayer(event.currentTarget.value)}
     >
       {layer === null && <option value="">none</option>}
+      {layer !== null && !layers.includes(layer) && <option value={layer}>{layer}</option>}
       {layers.map((name) => (
         <option key={name} value={name}>
           {name}

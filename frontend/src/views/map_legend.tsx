@@ -81,8 +81,8 @@ function healthyWords([low, high]: NonNullable<Healthy>): string {
   if (low !== null && high !== null) {
     return `usual in healthy training: ${formatNumber(low)} to ${formatNumber(high)}`;
   }
-  if (low !== null) return `usual in healthy training: above ${formatNumber(low)}`;
-  return high !== null ? `usual in healthy training: below ${formatNumber(high)}` : '';
+  if (low !== null) return `usual in healthy training: from ${formatNumber(low)}`;
+  return high !== null ? `usual in healthy training: up to ${formatNumber(high)}` : '';
 }
 
 const SWATCH = { width: 18, height: 12 };

@@ -1,6 +1,7 @@
 /** The value under the cursor in words; also what the keyboard's cursor has read out. */
 import {
   formatCount,
+  formatMoment,
   formatNumber,
   formatSize,
   formatSteps,
@@ -25,12 +26,13 @@ export function MapReadout({ data }: { data: MapData }) {
         <>
           <code>{line.name}</code>
           <span class="muted">{aboutLine(line)}</span>
-          <span title={timeOf(data, column)}>{stepsOf(data, column)}</span>
+          <span>{stepsOf(data, column)}</span>
           {line.row ? (
             <CellValue data={data} row={line.rows[0] as number} column={column} />
           ) : (
             <BlockValue data={data} line={line} column={column} />
           )}
+          <span class="muted">{timeOf(data, column)}</span>
         </>
       )}
     </p>
@@ -52,9 +54,9 @@ function stepsOf({ sources, series, timeline }: MapData, column: number): string
 }
 
 /** When it was logged. */
-function timeOf({ sources, series }: MapData, column: number): string | undefined {
+function timeOf({ sources, series }: MapData, column: number): string {
   const seconds = series.wallTimes[sources[column] ?? -1];
-  return seconds === undefined ? undefined : new Date(1_000 * seconds).toLocaleString();
+  return seconds === undefined ? '' : formatMoment(new Date(1_000 * seconds));
 }
 
 function CellValue({ data, row, column }: { data: MapData; row: number; column: number }) {

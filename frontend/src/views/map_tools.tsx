@@ -1,4 +1,5 @@
 /** How the map is drawn: which rows, gathered how, in which colours. */
+import { useMemo } from 'preact/hooks';
 import { formatCount } from '../format';
 import { hasBlocks, rowFilter } from '../map_rows';
 import type { Row, Signal } from '../wire';
@@ -18,11 +19,12 @@ export function MapTools({ signal, rows, shown, fits }: Props) {
   const fit = useAppState((state) => state.fit);
   const table = useAppState((state) => state.table);
   const grouped = useAppState((state) => state.grouped);
+  const foldable = useMemo(() => hasBlocks(rows), [rows]);
   const { actions } = useApp();
   return (
     <div class="map-tools">
       <Filter count={rows.length} shown={shown} />
-      {hasBlocks(rows) && (
+      {foldable && (
         <Toggle
           label="Blocks"
           on={grouped}

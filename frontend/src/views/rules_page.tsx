@@ -1,5 +1,7 @@
 /** Every rule: how it stands, why, and what it would say with other limits. */
-import { useMemo } from 'preact/hooks';
+import { useEffect, useMemo, useRef } from 'preact/hooks';
+import { comparedRuns } from '../choices';
+import { runsByState } from '../compare';
 import { formatCount, sentenceCase } from '../format';
 import type { Limits, Replay, RuleSheet, RuleState, RunDetail } from '../wire';
 import { useApp, useAppState } from './context';
@@ -18,6 +20,7 @@ export function RulesPage({ detail }: { detail: RunDetail }) {
   const sheets = useAppState((state) => state.sheets);
   const limits = useAppState((state) => state.limits);
   const replay = useAppState((state) => state.replay);
+  const others = useOthers();
   const groups = useMemo(() => [...new Set(sheets?.map(({ group }) => group))], [sheets]);
   return (
     <div class="rules-page" data-testid="rules-page">
@@ -37,7 +40,7 @@ export function RulesPage({ detail }: { detail: RunDetail }) {
           {sheets
             ?.filter((sheet) => sheet.group === group)
             .map((sheet) => (
-              <RuleRow key={sheet.rule} {...{ sheet, detail, limits, replay }} />
+              <RuleRow key={sheet.rule} {...{ sheet, detail, others, limits, replay }} />
             ))}
         </section>
       ))}
@@ -88,16 +91,19 @@ function Trial({ detail, replay }: { detail: RunDetail; replay: Replay | null })
 interface RowProps {
   sheet: RuleSheet;
   detail: RunDetail;
+  /** Runs that are compared with it. */
+  others: readonly RunDetail[];
   limits: Limits;
   replay: Replay | null;
 }
 
-function RuleRow({ sheet, detail, limits, replay }: RowProps) {
+function RuleRow({ sheet, detail, others, limits, replay }: RowProps) {
+  const row = useArrival(sheet.rule);
   const find = (states: readonly RuleState[]) => states.find(({ rule }) => rule === sheet.rule);
   const live = find(detail.rules);
   const tried = replay ? find(replay.rules) : undefined;
   return (
-    <article class="rule-row" data-testid="rule-row" data-rule={sheet.rule}>
+    <article ref={row} tabIndex={-1} class="rule-row" data-testid="rule-row" data-rule={sheet.rule}>
       <Icon mark={MARKS[live?.state ?? 'not evaluated']} />
       <div>
         <h4>
@@ -115,8 +121,51 @@ function RuleRow({ sheet, detail, limits, replay }: RowProps) {
             <Marked text={live.reason} />
           </p>
         )}
+        <OtherRuns runs={runsByState(others, sheet.rule)} />
         <LimitForm sheet={sheet} limits={limits} />
       </div>
     </article>
+  );
+}
+
+/** Brings the rule into view that somebody asked for, and the keyboard with it. */
+function useArrival(rule: string) {
+  const row = useRef<HTMLElement>(null);
+  const asked = useAppState((state) => state.ruleShown === rule);
+  const { actions } = useApp();
+  useEffect(() => {
+    if (!asked) return;
+    row.current?.scrollIntoView({ block: 'center' });
+    row.current?.focus({ preventScroll: true });
+    actions.set({ ruleShown: null });
+  }, [asked, actions]);
+  return row;
+}
+
+const MAX_NAMED = 3;
+
+/** How the rule stands in the runs that are compared. */
+function OtherRuns({ runs }: { runs: readonly [string, string[]][] }) {
+  if (runs.length === 0) return null;
+  const named = (names: readonly string[]) =>
+    names.length > MAX_NAMED ? formatCount(names.length, 'run') : names.join(', ');
+  return (
+    <p class="muted" data-testid="other-states">
+      {runs.map(([state, names]) => (
+        <span key={state} class="other-state" title={names.join(', ')}>
+          {state} in <bdi>{named(names)}</bdi>
+        </span>
+      ))}
+    </p>
+  );
+}
+
+function useOthers(): RunDetail[] {
+  const { store } = useApp();
+  const others = useAppState((state) => state.others);
+  const compare = useAppState((state) => state.compare);
+  return useMemo(
+    () => comparedRuns(store.get()).flatMap(({ detail, index }) => (index > 0 ? [detail] : [])),
+    [store, others, compare],
   );
 }

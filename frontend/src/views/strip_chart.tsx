@@ -33,14 +33,16 @@ interface Props {
   plotWidth: number;
   /** Values that a finding holds the line against. */
   limits?: readonly number[];
-  /** Whether to show what is usual in healthy training. */
-  usual?: boolean;
+  /** Values that are healthy, to be shaded. */
+  healthy?: LineChartModel['healthy'];
+  /** What a value means. */
+  wordOf?(value: number): string;
 }
 
 const NONE: readonly number[] = [];
 
 export function StripChart(props: Props) {
-  const { lines, title, timeline, bands, plotWidth, limits = NONE, usual } = props;
+  const { lines, title, timeline, bands, plotWidth, limits = NONE, healthy = null } = props;
   const host = useRef<HTMLDivElement>(null);
   const spec = lines[0]?.spec as Signal;
   const parts = lines.flatMap(({ series, row }) => [series, row]);
@@ -48,9 +50,9 @@ export function StripChart(props: Props) {
     () => lines.map(({ series, row }) => lineData(series, row, timeline)),
     [timeline, ...parts],
   );
-  const healthy = usual ? spec.healthy : null;
-  const tones = lines.map(({ tone }, index) => (tone ?? index) % LINE_COUNT);
-  useLineChart(host, { data, tones, bands, healthy, limits, timeline, plotWidth });
+  const tones = lines.map(({ tone }, index) => tone ?? index);
+  const banded = lines.length === 1 || lines[0]?.label === title;
+  useLineChart(host, { data, tones, banded, bands, healthy, limits, timeline, plotWidth });
   return (
     <div class="strip-row" data-testid="chart" data-signal={spec.name}>
       <div class="strip-name" title={spec.description}>
@@ -58,7 +60,7 @@ export function StripChart(props: Props) {
           {title}
           {spec.unit && <span class="unit">{spec.unit}</span>}
         </span>
-        <Values data={data} lines={lines} />
+        <Values data={data} lines={lines} named={banded} wordOf={props.wordOf} />
       </div>
       <div
         ref={host}
@@ -71,8 +73,16 @@ export function StripChart(props: Props) {
   );
 }
 
+interface ValuesProps {
+  data: readonly LineData[];
+  lines: readonly StripLine[];
+  /** The first line is what the chart is of, the others have names of their own. */
+  named: boolean;
+  wordOf: Props['wordOf'];
+}
+
 /** At the cursor, or the newest. More lines than two have their names in a legend instead. */
-function Values({ data, lines }: { data: readonly LineData[]; lines: readonly StripLine[] }) {
+function Values({ data, lines, named, wordOf }: ValuesProps) {
   const { column } = useCursor();
   if (lines.length > 2) return null;
   return (
@@ -81,9 +91,10 @@ function Values({ data, lines }: { data: readonly LineData[]; lines: readonly St
         <Value
           key={label}
           data={data[index]}
-          tone={(tone ?? index) % LINE_COUNT}
+          tone={tone ?? index}
           lines={lines.length}
-          {...{ spec, label, column }}
+          named={named && index > 0}
+          {...{ spec, label, column, wordOf }}
         />
       ))}
     </span>
@@ -98,18 +109,22 @@ interface ValueProps {
   tone: number;
   /** How many the chart has. */
   lines: number;
+  named: boolean;
+  wordOf: Props['wordOf'];
 }
 
-function Value({ data, spec, label, column, tone, lines }: ValueProps) {
+function Value({ data, spec, label, column, tone, lines, named, wordOf }: ValueProps) {
   const raw = data?.raw ?? [];
   const value = column === null ? raw.findLast((item) => item !== undefined) : raw[column];
   const odd = value !== undefined && !Number.isFinite(value);
   return (
     <span title={label}>
-      {lines > 1 && <span class={`key key-${tone}`} />}
+      {lines > 1 && <span class={keyClass(tone)} />}
       <b class={odd ? 'non-finite' : ''}>
         {value === undefined ? '–' : formatValue(value, '', spec.name)}
       </b>
+      {named && <span class="zone">{label}</span>}
+      {value !== undefined && wordOf && <span class="zone">{wordOf(value)}</span>}
     </span>
   );
 }
@@ -133,23 +148,26 @@ interface Drawn extends Pick<LineChartModel, 'bands' | 'healthy' | 'limits'> {
   data: readonly LineData[];
   /** Of each line, its place in the palette. */
   tones: readonly number[];
+  /** Whether the first line has its windows' lowest to highest value around it. */
+  banded: boolean;
   timeline: Timeline;
   plotWidth: number;
 }
 
 function useLineChart(host: { current: HTMLDivElement | null }, drawn: Drawn): void {
-  const { data, tones, bands, healthy, limits, timeline, plotWidth } = drawn;
+  const { data, tones, banded, bands, healthy, limits, timeline, plotWidth } = drawn;
   const theme = useAppState((state) => state.theme);
   const chart = useChart(host, timeline);
   // Read from the style sheet, so that both themes are defined in one place.
-  const colors = useMemo(() => themeColors(theme), [theme]);
+  const colors = useMemo(themeColors, [theme]);
   useEffect(() => {
     if (plotWidth <= 0) return;
     chart.current?.update({
       lines: data.map((item, index) => ({
         data: item,
-        color: colors.lines[tones[index] ?? 0] ?? colors.text,
-        band: data.length === 1 ? colors.band : 'transparent',
+        color: colors.lines[(tones[index] ?? 0) % LINE_COUNT] ?? colors.text,
+        dash: dashOf(tones[index] ?? 0),
+        band: banded && index === 0 ? colors.band : 'transparent',
       })),
       scale: scaleOfLines(data, limits),
       bands,
@@ -159,7 +177,7 @@ function useLineChart(host: { current: HTMLDivElement | null }, drawn: Drawn): v
       width: plotWidth + Y_AXIS_WIDTH,
       height: HEIGHT,
     });
-  }, [chart, data, tones.join(), bands, healthy, limits, colors, plotWidth]);
+  }, [chart, data, tones.join(), banded, bands, healthy, limits, colors, plotWidth]);
 }
 
 /** One chart for as long as the view lives, tied to the shared cursor and zoom. */
@@ -189,10 +207,21 @@ function useChart(host: { current: HTMLDivElement | null }, timeline: Timeline) 
   return chart;
 }
 
-/** Runs that are compared, and further lines of a chart, take these in turn. */
-export const LINE_COUNT = 8;
+/** Runs that are compared, and further lines of a chart, take these colours in turn. */
+const LINE_COUNT = 8;
 
-function themeColors(_theme: string): LineChartColors {
+/** With each of them all colours come once. */
+const DASHES: number[][] = [[], [7, 4], [2, 3]];
+
+const turnOf = (tone: number) => Math.floor(tone / LINE_COUNT) % DASHES.length;
+const dashOf = (tone: number) => DASHES[turnOf(tone)] as number[];
+
+/** The style of a line, for the key beside its name. */
+export function keyClass(tone: number): string {
+  return `key key-${tone % LINE_COUNT} dash-${turnOf(tone)}`;
+}
+
+export function themeColors(): LineChartColors {
   const style = getComputedStyle(document.documentElement);
   const read = (name: string) => style.getPropertyValue(name).trim() || '#888888';
   return {

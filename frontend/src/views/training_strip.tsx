@@ -2,20 +2,21 @@
 import { useMemo } from 'preact/hooks';
 import { blockKey } from '../blocks';
 import type { ColumnBand } from '../charts/line_chart';
-import { lineData } from '../charts/line_data';
 import { flightOf } from '../choices';
-import { formatSteps } from '../format';
+import { formatFact } from '../format';
 import type { Focus } from '../selectors';
 import { type StripChoice, stripCharts } from '../signals';
+import { limitSeries, MARGIN, STABLE_ZONE, sharpnessOf, zoneWord } from '../stability';
 import type { AppState } from '../state';
 import { columnsOf, type Timeline } from '../timeline';
 import type { RunDetail, Severity } from '../wire';
 import { useAppState } from './context';
+import { CurvesExport, type ShownCurves } from './curves_export';
+import { CurvesTable } from './curves_table';
 import { FindingLane } from './finding_lane';
 import { MoreCurves } from './more_curves';
 import { StepAxis } from './step_axis';
 import { StripChart, type StripLine } from './strip_chart';
-import { SummaryTable } from './summary_table';
 import { ZoomButton } from './zoom_button';
 
 interface Props {
@@ -40,22 +41,23 @@ export function TrainingStrip({ detail, timeline, bands, plotWidth }: Props) {
         <h2 class="section-title">Training</h2>
         <div class="tools">
           <MoreCurves detail={detail} />
+          <CurvesExport name={detail.run} charts={charts.map(shownCurves)} timeline={timeline} />
           <ZoomButton timeline={timeline} />
         </div>
       </div>
       {table ? (
-        <StripTable charts={charts} timeline={timeline} />
+        <CurvesTable caption="Training" lines={charts.flat()} timeline={timeline} />
       ) : (
         <>
           <FindingLane detail={detail} timeline={timeline} />
           {charts.map((lines) => {
             const { spec } = lines[0] as StripLine;
-            const limits = LIMITS[spec.name];
+            const zones = spec.name === MARGIN ? ZONES : {};
             return (
               <StripChart
                 key={spec.name}
                 title={spec.title}
-                {...{ lines, timeline, bands, plotWidth, ...(limits && { limits }) }}
+                {...{ lines, timeline, bands, plotWidth, ...zones }}
               />
             );
           })}
@@ -66,8 +68,12 @@ export function TrainingStrip({ detail, timeline, bands, plotWidth }: Props) {
   );
 }
 
-/** Beyond 1 the curvature is too high for the learning rate: the edge of stability. */
-const LIMITS: Readonly<Record<string, readonly number[]>> = { stability_margin: [1] };
+function shownCurves(lines: StripLine[]): ShownCurves {
+  const { spec } = lines[0] as StripLine;
+  return { title: spec.title, lines, limits: spec.name === MARGIN ? ZONES.limits : [] };
+}
+
+const ZONES = { limits: [STABLE_ZONE[1]], healthy: STABLE_ZONE, wordOf: zoneWord };
 
 function chartsOf(
   detail: RunDetail,
@@ -75,25 +81,21 @@ function chartsOf(
   flight: string | null,
   curves: string | null,
 ): StripLine[][] {
+  const loaded = (name: string) => blocks[blockKey(detail.run, name, { flight })];
   const line = (spec: StripChoice['signal'] | null): StripLine[] => {
-    const series = spec && blocks[blockKey(detail.run, spec.name, { flight })];
+    const series = spec && loaded(spec.name);
     return spec && series ? [{ spec, series, row: 0, label: spec.title }] : [];
   };
+  const sharpness = sharpnessOf(detail);
+  const edge = (spec: StripChoice['signal']): StripLine[] => {
+    const [series, margin] = [loaded(spec.name), loaded(MARGIN)];
+    if (spec !== sharpness || !series || !margin) return [];
+    const label = `limit (${formatFact(detail.facts.stability_limit)})`;
+    return [{ spec, series: limitSeries(series, margin), row: 0, label }];
+  };
   return stripCharts(detail, curves)
-    .map(({ signal, companion }) => [...line(signal), ...line(companion)])
+    .map(({ signal, companion }) => [...line(signal), ...line(companion), ...edge(signal)])
     .filter((lines) => lines.length > 0);
-}
-
-function StripTable({ charts, timeline }: { charts: StripLine[][]; timeline: Timeline }) {
-  const rows = charts.flat().map(({ spec, series, row }) => ({
-    key: spec.name,
-    name: spec.title,
-    about: spec.unit,
-    signal: spec.name,
-    values: lineData(series, row, timeline).raw.filter((value) => value !== undefined),
-  }));
-  const steps = formatSteps(timeline.firstSteps[0] ?? 0, timeline.steps.at(-1) ?? 0);
-  return <SummaryTable caption={`Training, ${steps}`} rows={rows} />;
 }
 
 /** The steps of the chosen finding, tinted faintly enough to keep the curves readable. */

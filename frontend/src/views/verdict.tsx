@@ -17,7 +17,7 @@ const MARKS: Record<Health, Mark> = {
 };
 
 export function Verdict({ detail }: { detail: RunDetail }) {
-  const { health, word, text, since } = verdictWords(detail);
+  const { health, word, text, since, remedy } = verdictWords(detail);
   const mark = detail.verdict === 'unreadable' ? 'unreadable' : MARKS[health];
   return (
     <section
@@ -35,6 +35,11 @@ export function Verdict({ detail }: { detail: RunDetail }) {
           {text && ': '}
           <Marked text={text} />
         </h2>
+        {remedy && (
+          <p class="remedy">
+            <strong>Try first</strong> <Marked text={remedy} />
+          </p>
+        )}
         <div class="meta">
           {since !== null && <span>since step {formatStep(since)}</span>}
           {detail.last_step >= 0 && <span>last step {formatStep(detail.last_step)}</span>}
