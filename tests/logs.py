@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from tensorboard.compat.proto import event_pb2
 
-from tensorboard_gradhealth.storage import codec, metadata
+from tensorboard_gradhealth.storage import codec, event_log, metadata
 from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.storage.writer import RunWriter
@@ -87,6 +89,12 @@ def flight(*findings: str, first_step: int = 3, steps: int = 5) -> Flight:
     numbers = np.arange(first_step, first_step + steps, dtype=np.float32)[:, np.newaxis]
     norm = numbers + np.arange(2, dtype=np.float32) / 10
     return Flight(findings, first_step, {"gradient_norm": norm, "loss": numbers.copy()})
+
+
+def events(path: str | Path) -> list[Any]:
+    """Returns the events of a file."""
+    with open(path, "rb") as file:
+        return [event_pb2.Event.FromString(body) for body in event_log.event_bodies(file)]
 
 
 def read_run(log_dir: Path, run: str = ".") -> RunReader:

@@ -59,9 +59,10 @@ class DecodedSeries(NamedTuple):
 class TensorBoard:
     """Talks to a running TensorBoard."""
 
-    def __init__(self, url: str, log: Callable[[], str]) -> None:
+    def __init__(self, url: str, log: Callable[[], str], pid: int = 0) -> None:
         self.url = url
         self.log = log
+        self.pid = pid
 
     def get(self, path: str, **arguments: str) -> Answer:
         """Gets a path below the root of TensorBoard; failures are answers, too."""
@@ -116,7 +117,7 @@ def decode_series(body: bytes) -> DecodedSeries:
 
 @contextlib.contextmanager
 def tensorboard(
-    log_dir: Path, *flags: str, python: str = sys.executable, cwd: Path | None = None
+    log_dir: Path | str, *flags: str, python: str = sys.executable, cwd: Path | None = None
 ) -> Iterator[TensorBoard]:
     """Runs TensorBoard on a free port until the block ends.
 
@@ -143,7 +144,7 @@ def tensorboard(
             url = urls.get(timeout=START_SECONDS)
         except queue.Empty:
             raise AssertionError("TensorBoard did not start:\n" + "".join(lines)) from None
-        yield TensorBoard(url, lambda: "".join(lines))
+        yield TensorBoard(url, lambda: "".join(lines), process.pid)
     finally:
         process.terminate()
         process.wait(timeout=30)

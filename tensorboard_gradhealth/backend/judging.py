@@ -3,28 +3,110 @@
 from __future__ import annotations
 
 import dataclasses
-import math
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Mapping
 from typing import Any, Protocol
 
+from tensorboard_gradhealth.storage.reader import RunReader, UnreadableRun
 from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
 
 Limits = Mapping[str, Mapping[str, float]]
 """Thresholds that replace a rule's own: by rule name, then by limit name."""
 
+_RECORDS_REMEMBERED = 200
+"""A rule looks back over fewer records than this; of so many a judging is taken to hold copies."""
+
+
+class Judging(Protocol):
+    """Judges a run record by record."""
+
+    @property
+    def findings(self) -> list[Finding]:
+        """What was found so far, root causes first."""
+        ...
+
+    def states(self) -> list[RuleState]:
+        """Returns the state of every rule."""
+        ...
+
+    def feed(self, record: Record) -> object:
+        """Judges the next record."""
+        ...
+
 
 class Judge(Protocol):
-    """Judges a whole run."""
+    """Starts to judge a run."""
 
-    def __call__(
-        self, info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None
-    ) -> tuple[list[Finding], list[RuleState]]:
-        """Returns the findings, root causes first, and the state of every rule.
+    def __call__(self, info: RunInfo, *, limits: Limits | None = None) -> Judging:
+        """Returns what is to be fed with the records.
 
         Raises:
           ValueError: `limits` names a rule or a limit that there is not.
         """
         ...
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What the rules say of the records so far, and what it takes to go on with later ones.
+
+    Attributes:
+      findings: Root causes first.
+      states: One per rule.
+    """
+
+    findings: tuple[Finding, ...]
+    states: tuple[RuleState, ...]
+    _judging: Judging
+    _info: RunInfo
+    _times: tuple[float, ...]
+    _last: Record | None
+
+    @classmethod
+    def of(cls, reader: RunReader, judging: Judging) -> Verdict:
+        """Judges all records of a run.
+
+        Raises:
+          UnreadableRun: It cannot be read, or the rules fail on it.
+        """
+        return cls._after(reader, judging, 0, None)
+
+    def continued(self, reader: RunReader) -> Verdict | None:
+        """Judges the records that came later; None if that would not be the same as anew.
+
+        It is not where training went back to a checkpoint, the layers changed, or the record that
+        was the last one has got further signals.
+
+        Raises:
+          UnreadableRun: The run cannot be read, or the rules fail on it.
+        """
+        count = len(self._times)
+        if reader.times()[:count] != self._times or reader.info() != self._info:
+            return None
+        if self._last is not None:
+            again = next(reader.records_from(count - 1))
+            if again.signals.keys() != self._last.signals.keys():
+                return None
+        return self._after(reader, self._judging, count, self._last)
+
+    @classmethod
+    def _after(
+        cls, reader: RunReader, judging: Judging, count: int, last: Record | None
+    ) -> Verdict:
+        for record in reader.records_from(count):
+            last = record
+            try:
+                judging.feed(record)
+            except Exception as error:
+                # A rule that trips over a strange log must not cost the other runs.
+                raise UnreadableRun(f"The rules failed on this run: {error!r}") from error
+        findings, states = tuple(judging.findings), tuple(judging.states())
+        return cls(findings, states, judging, reader.info(), reader.times(), last)
+
+    def size(self) -> int:
+        """Returns how many bytes it takes in memory, about."""
+        record = self._last.signals.values() if self._last else ()
+        return _RECORDS_REMEMBERED * sum(values.nbytes for values in record)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -62,7 +144,7 @@ def parse_limits(data: Any) -> dict[str, dict[str, float]]:
     for rule, limits in data.items():
         for name, value in limits.items():
             number = isinstance(value, (int, float)) and not isinstance(value, bool)
-            if not number or not math.isfinite(value):
+            if not number or not abs(value) <= sys.float_info.max:
                 raise ValueError(f"{rule}.{name} is {value!r}; give a finite number.")
     return {
         rule: {name: float(value) for name, value in limits.items()}

@@ -8,6 +8,8 @@ costs this plugin only.
 from __future__ import annotations
 
 import argparse
+import functools
+import os
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -22,25 +24,44 @@ DEFAULT_SAMPLES = 5000
 """Points kept per signal. TensorBoard's own default for a plugin that it does not know is 100 or
 10, which would hide most of a run; a run of Gradient Health bounds its own length below this."""
 
+DEFAULT_CACHE_MB = 512
+
+_LOG_DIR = "gradhealth_log_dir"
+"""Where `fix_flags` leaves the log directory for `load`, if the plugin is to read it itself."""
+
 
 class GradientHealthLoader(base_plugin.TBLoader):
-    """Makes TensorBoard keep enough points, and loads the plugin."""
+    """Decides who reads the logs, and loads the plugin.
+
+    The plugin reads a log directory on this machine itself: all points, those that are new alone,
+    and in the memory that it is allowed. TensorBoard, which would hold every run whole, is told to
+    keep one point of each signal, by which it knows the runs. A remote log directory, and one that
+    the user wants sampled, TensorBoard reads.
+    """
 
     def define_flags(self, parser: argparse.ArgumentParser) -> None:
-        """Adds `--gradhealth_samples`."""
+        """Adds `--gradhealth_samples` and `--gradhealth_cache_mb`."""
         group = parser.add_argument_group("Gradient Health plugin")
         group.add_argument(
             "--gradhealth_samples",
             metavar="NUM",
-            type=_sample_count,
-            default=DEFAULT_SAMPLES,
-            help=f"How many points to keep in memory per signal and run; 0 keeps all. "
-            f"`--samples_per_plugin {PLUGIN_NAME}=NUM` means the same and wins. "
-            f"(default: {DEFAULT_SAMPLES})",
+            type=_whole_number,
+            help="Have TensorBoard read the logs and keep so many points in memory per signal and "
+            f"run; 0 keeps all. `--samples_per_plugin {PLUGIN_NAME}=NUM` means the same and wins. "
+            "(default: all points are read from the files when they are looked at; of a remote "
+            f"log directory TensorBoard keeps {DEFAULT_SAMPLES})",
+        )
+        group.add_argument(
+            "--gradhealth_cache_mb",
+            metavar="NUM",
+            type=_whole_number,
+            default=DEFAULT_CACHE_MB,
+            help="How many megabytes of memory to use for what was read and computed; what was "
+            "not looked at for longest is dropped. (default: %(default)s)",
         )
 
     def fix_flags(self, flags: argparse.Namespace) -> None:
-        """Raises TensorBoard's sampling limit for this plugin, unless the user has set it.
+        """Sets how many points TensorBoard keeps for this plugin, unless the user has.
 
         A programmatic start may bypass the parser and put anything into the flags; what is not
         understood here is left for TensorBoard to judge.
@@ -48,15 +69,36 @@ class GradientHealthLoader(base_plugin.TBLoader):
         chosen = getattr(flags, "samples_per_plugin", None)
         if not isinstance(chosen, dict) or PLUGIN_NAME in chosen:
             return
-        samples = getattr(flags, "gradhealth_samples", DEFAULT_SAMPLES)
+        samples = getattr(flags, "gradhealth_samples", None)
+        log_dir = _local_log_dir(flags) if samples is None else None
+        if log_dir is not None:
+            setattr(flags, _LOG_DIR, log_dir)
+            samples = 1
+        samples = DEFAULT_SAMPLES if samples is None else samples
         flags.samples_per_plugin = {**chosen, PLUGIN_NAME: samples}
 
     def load(self, context: base_plugin.TBContext) -> Any:
         """Returns the plugin, which judges runs without stored findings by this package's rules."""
         from tensorboard_gradhealth.backend.plugin import GradientHealthPlugin
-        from tensorboard_gradhealth.rules import replay
+        from tensorboard_gradhealth.backend.runs import Runs
+        from tensorboard_gradhealth.rules import Engine
+        from tensorboard_gradhealth.storage.local import LocalProvider
+        from tensorboard_gradhealth.storage.memory import Memory
 
-        return GradientHealthPlugin(context, judge=replay, sheets=_rule_sheets())
+        megabytes = getattr(context.flags, "gradhealth_cache_mb", DEFAULT_CACHE_MB)
+        log_dir = getattr(context.flags, _LOG_DIR, None)
+        memory = Memory(megabytes * 2**20)
+        local = None if log_dir is None else LocalProvider(log_dir, memory)
+        judge = functools.partial(Engine, origin="replay")
+        runs = Runs(context.data_provider, judge, memory=memory, local=local)
+        return GradientHealthPlugin(runs, memory, _rule_sheets())
+
+
+def _local_log_dir(flags: argparse.Namespace) -> str | None:
+    """Returns the log directory that TensorBoard was given, if it is one on this machine."""
+    log_dir: str = getattr(flags, "logdir", None) or ""
+    elsewhere = getattr(flags, "grpc_data_provider", None)
+    return None if not log_dir or elsewhere or "://" in log_dir else os.path.expanduser(log_dir)
 
 
 def _rule_sheets() -> list[RuleSheet]:
@@ -78,11 +120,11 @@ def _rule_sheets() -> list[RuleSheet]:
     ]
 
 
-def _sample_count(text: str) -> int:
+def _whole_number(text: str) -> int:
     try:
-        count = int(text)
+        number = int(text)
     except ValueError:
-        count = -1
-    if count < 0:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number of points, 0 or more.")
-    return count
+        number = -1
+    if number < 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a whole number, 0 or more.")
+    return number

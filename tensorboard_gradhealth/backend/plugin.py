@@ -6,9 +6,8 @@ All routes only read: TensorBoard checks neither method, host nor origin of a re
 from __future__ import annotations
 
 import functools
-import gzip
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from typing import Any, NamedTuple
 
 from tensorboard import errors, plugin_util
@@ -17,12 +16,18 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from tensorboard_gradhealth.backend import blocks, queries, static_files
-from tensorboard_gradhealth.backend.judging import Judge, RuleSheet, parse_limits
+from tensorboard_gradhealth.backend.answers import BINARY, JSON, Answer, as_json
+from tensorboard_gradhealth.backend.judging import RuleSheet, parse_limits
 from tensorboard_gradhealth.backend.runs import Runs
+from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.metadata import PLUGIN_NAME
 from tensorboard_gradhealth.storage.reader import UnknownName, UnreadableRun
+from tensorboard_gradhealth.types import Json
 
 Route = Callable[[Any, Any], Any]
+
+_LARGEST = 2**63 - 1
+"""No step, row or point in a log has a larger number."""
 
 
 class _Where(NamedTuple):
@@ -41,11 +46,10 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
 
     plugin_name = PLUGIN_NAME
 
-    def __init__(
-        self, context: base_plugin.TBContext, judge: Judge, sheets: Sequence[RuleSheet]
-    ) -> None:
-        """Takes what TensorBoard hands to a plugin, and who judges runs and by which rules."""
-        self._runs = Runs(context.data_provider, judge)
+    def __init__(self, runs: Runs, memory: Memory, sheets: Sequence[RuleSheet]) -> None:
+        """Takes the runs to show, where to keep answers, and the rules to tell of."""
+        self._runs = runs
+        self._memory = memory
         self._sheets = sheets
 
     def get_plugin_apps(self) -> dict[str, Any]:
@@ -80,23 +84,31 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             try:
                 return route(request, where)
             except UnknownName as error:
-                raise errors.NotFoundError(str(error)) from error
+                raise errors.NotFoundError(_sentence(error)) from error
             except queries.BadArgument as error:
-                raise errors.InvalidArgumentError(str(error)) from error
+                raise errors.InvalidArgumentError(_sentence(error)) from error
             except UnreadableRun as error:
-                raise _UnreadableError(str(error)) from error
+                raise _UnreadableError(_sentence(error)) from error
 
         return wrappers.Request.application(respond)
 
     def _runs_route(self, request: Any, where: _Where) -> Any:
-        answer = queries.runs(self._runs.diagnoses(*where))
-        return http_util.Respond(request, answer, "application/json")
+        def answer() -> Json:
+            return queries.runs(self._runs.diagnoses(*where))
+
+        state = tuple(self._runs.states(*where).items())
+        return self._respond(request, where, state, lambda: as_json(answer()), JSON)
 
     def _run_route(self, request: Any, where: _Where) -> Any:
         run = _argument(request, "run")
-        diagnosis = self._runs.diagnosis(*where, run)
-        reader = None if diagnosis.reason else self._runs.reader(*where, run)
-        return http_util.Respond(request, queries.run(diagnosis, reader), "application/json")
+
+        def answer() -> Json:
+            diagnosis = self._runs.diagnosis(*where, run)
+            reader = None if diagnosis.reason else self._runs.reader(*where, run)
+            return queries.run(diagnosis, reader)
+
+        state = self._runs.state(*where, run)
+        return self._respond(request, where, state, lambda: as_json(answer()), JSON)
 
     def _series_route(self, request: Any, where: _Where) -> Any:
         run, signal = _argument(request, "run"), _argument(request, "signal")
@@ -106,14 +118,20 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             points=next(iter(_whole_numbers(request, "points") or ()), None),
             steps=_steps(request),
         )
-        return _respond_binary(request, blocks.series(self._runs.reader(*where, run), signal, part))
+
+        def answer() -> bytes:
+            return blocks.series(self._runs.reader(*where, run), signal, part)
+
+        return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)
 
     def _flight_route(self, request: Any, where: _Where) -> Any:
         run, finding = _argument(request, "run"), _argument(request, "finding")
-        reader = self._runs.reader(*where, run)
-        return _respond_binary(
-            request, blocks.flight(reader, finding, _argument(request, "signal"))
-        )
+        signal = _argument(request, "signal")
+
+        def answer() -> bytes:
+            return blocks.flight(self._runs.reader(*where, run), finding, signal)
+
+        return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)
 
     def _rules_route(self, request: Any, where: _Where) -> Any:
         return http_util.Respond(request, queries.rules(self._sheets), "application/json")
@@ -122,11 +140,19 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         run = _argument(request, "run")
         try:
             limits = parse_limits(json.loads(_argument(request, "limits")))
-            findings, states = self._runs.replay(*where, run, limits)
-        except ValueError as error:
+            verdict = self._runs.replay(*where, run, limits)
+        except (ValueError, RecursionError) as error:  # the latter: brackets within brackets
             raise queries.BadArgument(str(error)) from error
-        answer = queries.replay(run, limits, findings, states)
+        answer = queries.replay(run, limits, verdict.findings, verdict.states)
         return http_util.Respond(request, answer, "application/json")
+
+    def _respond(
+        self, request: Any, where: _Where, state: Hashable, make: Callable[[], bytes], kind: str
+    ) -> Any:
+        """Answers with what was made of the same state before, if it was."""
+        key = "answer", where.experiment_id, request.path, request.query_string
+        answer = self._memory.get(key, state, lambda _: Answer.of(make()), Answer.size)
+        return answer.respond(request, kind)
 
     def _static_route(self, request: Any, where: _Where) -> Any:
         name = request.path.partition("/static/")[2]
@@ -136,13 +162,9 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         return http_util.Respond(request, *found)
 
 
-def _respond_binary(request: Any, body: bytes) -> Any:
-    return http_util.Respond(
-        request,
-        gzip.compress(body, compresslevel=1),
-        "application/octet-stream",
-        content_encoding="gzip",
-    )
+def _sentence(error: Exception) -> str:
+    """Returns what an error says, without the halves of characters that JSON lets through."""
+    return str(error).encode(errors="backslashreplace").decode()
 
 
 def _argument(request: Any, name: str) -> str:
@@ -157,9 +179,12 @@ def _whole_numbers(request: Any, name: str) -> list[int] | None:
     if text is None:
         return None
     try:
-        return [int(part) for part in text.split(",")]
+        numbers = [int(part) for part in text.split(",")]
     except ValueError:
         raise queries.BadArgument(f"{name} is {text!r}; give whole numbers.") from None
+    if max(map(abs, numbers)) > _LARGEST:
+        raise queries.BadArgument(f"{name} is {text!r}; give numbers up to {_LARGEST}.")
+    return numbers
 
 
 def _steps(request: Any) -> tuple[float, float] | None:

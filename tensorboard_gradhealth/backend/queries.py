@@ -131,7 +131,7 @@ def _signal(spec: SignalSpec, info: RunInfo, reader: RunReader) -> Json:
     kept = 0
     if spec.name in info.signals:
         try:
-            kept = len(reader.series(spec.name).steps)
+            kept = reader.count(spec.name)
         except UnreadableRun as error:
             reason = str(error)
     return {**dataclasses.asdict(spec), "kept": kept, "not_measured": reason}

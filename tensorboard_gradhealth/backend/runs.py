@@ -1,33 +1,33 @@
-"""The runs of a log directory, diagnosed; each is read and judged again only when it has grown."""
+"""The runs of a log directory, diagnosed; each is read and judged on only when it has grown."""
 
 from __future__ import annotations
 
-import collections
 import dataclasses
 import math
 import threading
 import time
-from collections.abc import Callable, Hashable, Sequence
-from typing import Any, Generic, Literal, TypeVar
+from collections.abc import Callable, Hashable
+from typing import Any, Literal
 
 from tensorboard.util import tb_logging
 
-from tensorboard_gradhealth.backend.judging import Judge, Limits
+from tensorboard_gradhealth.backend.judging import Judge, Limits, Verdict
+from tensorboard_gradhealth.storage.local import LocalProvider
+from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.reader import RunReader, UnknownName, UnreadableRun, list_runs
-from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
-
-T = TypeVar("T")
+from tensorboard_gradhealth.types import Finding, RuleState
 
 _logger = tb_logging.get_logger()
-
-_READERS_KEPT = 4
-"""A reader holds the whole run, tens of megabytes for a large model; people look at few at once."""
-
-_DIAGNOSES_KEPT = 1000
 
 _LISTING_SECONDS = 1.0
 """A page asks for a dozen things at once, each of which needs the list of runs, and a listing takes
 tens of milliseconds; TensorBoard itself looks for news every few seconds."""
+
+_LISTINGS_KEPT = 100
+"""Anybody can make up experiments: their names are a part of the URL."""
+
+_FINDING_BYTES = 5_000
+"""Of one finding in memory, about."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -59,7 +59,13 @@ class Runs:
     """Hands out readers and diagnoses; safe for use by the threads of a server."""
 
     def __init__(
-        self, provider: Any, judge: Judge, clock: Callable[[], float] = time.monotonic
+        self,
+        provider: Any,
+        judge: Judge,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        memory: Memory | None = None,
+        local: LocalProvider | None = None,
     ) -> None:
         """Starts with nothing read.
 
@@ -67,24 +73,59 @@ class Runs:
           provider: TensorBoard's data provider.
           judge: The rules, for runs that were not judged live.
           clock: Seconds, by which the list of runs grows old.
+          memory: Keeps what was read and found.
+          local: Where to read the runs that are on this machine, if not through the provider.
         """
         self._provider = provider
         self._judge = judge
         self._clock = clock
+        self._memory = Memory() if memory is None else memory
+        self._local = local
+        self._lock = threading.Lock()
         self._listings: dict[str, tuple[float, dict[str, Hashable]]] = {}
-        self._lock = threading.RLock()
-        self._readers: _Latest[RunReader] = _Latest(_READERS_KEPT)
-        self._diagnoses: _Latest[Diagnosis] = _Latest(_DIAGNOSES_KEPT)
         self._complaints: set[tuple[str, str]] = set()
+
+    def states(self, ctx: Any, experiment_id: str) -> dict[str, Hashable]:
+        """Returns by run, in alphabetical order, a value that changes whenever the run grew."""
+        with self._lock:
+            now = self._clock()
+            read, runs = self._listings.get(experiment_id, (-math.inf, {}))
+            if now - read >= _LISTING_SECONDS:
+                runs = list_runs(self._provider, ctx, experiment_id)
+                if self._local is not None:
+                    runs = {run: self._local.state(run) or listed for run, listed in runs.items()}
+                self._listings[experiment_id] = now, runs
+            while len(self._listings) > _LISTINGS_KEPT:
+                del self._listings[next(iter(self._listings))]
+            return runs
+
+    def state(self, ctx: Any, experiment_id: str, run: str) -> Hashable:
+        """Returns that value of one run; raises `UnknownName` if there is no such run."""
+        runs = self.states(ctx, experiment_id)
+        if run not in runs:
+            known = ", ".join(repr(name) for name in runs) or "none"
+            raise UnknownName(
+                f"There is no run {run!r} with data of Gradient Health; known: {known}."
+            )
+        return runs[run]
 
     def diagnoses(self, ctx: Any, experiment_id: str) -> list[Diagnosis]:
         """Returns the diagnoses of all runs."""
-        runs = self._list(ctx, experiment_id)
-        return [self._diagnosis(ctx, experiment_id, run, state) for run, state in runs.items()]
+        return [self.diagnosis(ctx, experiment_id, run) for run in self.states(ctx, experiment_id)]
 
     def diagnosis(self, ctx: Any, experiment_id: str, run: str) -> Diagnosis:
         """Returns the diagnosis of one run; raises `UnknownName` if there is no such run."""
-        return self._diagnosis(ctx, experiment_id, run, self._state(ctx, experiment_id, run))
+        state = self.state(ctx, experiment_id, run)
+
+        def examine(_: Diagnosis | None) -> Diagnosis:
+            try:
+                reader = self.reader(ctx, experiment_id, run)
+                return self._examine(reader, (experiment_id, run), state)
+            except UnreadableRun as error:
+                self._complain_once(run, str(error))
+                return Diagnosis(run, reason=str(error))
+
+        return self._memory.get(("diagnosis", experiment_id, run), state, examine, _size)
 
     def reader(self, ctx: Any, experiment_id: str, run: str) -> RunReader:
         """Returns a reader of one run.
@@ -93,11 +134,16 @@ class Runs:
           UnknownName: There is no such run.
           UnreadableRun: It cannot be read.
         """
-        return self._reader(ctx, experiment_id, run, self._state(ctx, experiment_id, run))
 
-    def replay(
-        self, ctx: Any, experiment_id: str, run: str, limits: Limits
-    ) -> tuple[list[Finding], list[RuleState]]:
+        def open_run(_: RunReader | None) -> RunReader:
+            local = self._local is not None and self._local.state(run) is not None
+            provider = self._local if local else self._provider
+            return RunReader(provider, ctx, experiment_id, run, self._memory)
+
+        state = self.state(ctx, experiment_id, run)
+        return self._memory.get(("reader", experiment_id, run), state, open_run, RunReader.size)
+
+    def replay(self, ctx: Any, experiment_id: str, run: str, limits: Limits) -> Verdict:
         """Judges one run again with other limits; what was found live stays what it is.
 
         Raises:
@@ -106,55 +152,12 @@ class Runs:
           ValueError: `limits` names a rule or a limit that there is not.
         """
         reader = self.reader(ctx, experiment_id, run)
-        self._judge(reader.info(), [], limits=limits)
-        with self._lock:  # a reader reads on demand, and is shared
-            records = reader.records()
-        return self._replay(reader.info(), records, limits)
+        return Verdict.of(reader, self._judge(reader.info(), limits=limits))
 
-    def _list(self, ctx: Any, experiment_id: str) -> dict[str, Hashable]:
-        with self._lock:
-            now = self._clock()
-            read, runs = self._listings.get(experiment_id, (-math.inf, {}))
-            if now - read >= _LISTING_SECONDS:
-                runs = list_runs(self._provider, ctx, experiment_id)
-                self._listings[experiment_id] = now, runs
-            return runs
-
-    def _state(self, ctx: Any, experiment_id: str, run: str) -> Hashable:
-        runs = self._list(ctx, experiment_id)
-        if run not in runs:
-            known = ", ".join(repr(name) for name in runs) or "none"
-            raise UnknownName(
-                f"There is no run {run!r} with data of Gradient Health; known: {known}."
-            )
-        return runs[run]
-
-    def _reader(self, ctx: Any, experiment_id: str, run: str, state: Hashable) -> RunReader:
-        def make() -> RunReader:
-            return RunReader(self._provider, ctx, experiment_id, run)
-
-        with self._lock:
-            return self._readers.get((experiment_id, run), state, make)
-
-    def _diagnosis(self, ctx: Any, experiment_id: str, run: str, state: Hashable) -> Diagnosis:
-        def make() -> Diagnosis:
-            try:
-                return self._examine(self._reader(ctx, experiment_id, run, state))
-            except UnreadableRun as error:
-                self._complain_once(run, str(error))
-                return Diagnosis(run, reason=str(error))
-
-        with self._lock:
-            return self._diagnoses.get((experiment_id, run), state, make)
-
-    def _examine(self, reader: RunReader) -> Diagnosis:
-        info = reader.info()
-        origin: Literal["live", "replay"] = "live"
+    def _examine(self, reader: RunReader, key: tuple[str, str], state: Hashable) -> Diagnosis:
         stored = reader.findings()
-        if stored is None:
-            origin = "replay"
-            stored = self._replay(info, reader.records())
-        findings, states = stored
+        verdict = None if stored else self._verdict(reader, key, state)
+        findings, states = (verdict.findings, verdict.states) if verdict else stored or ((), ())
         return Diagnosis(
             run=reader.run,
             last_step=reader.last_step,
@@ -162,17 +165,17 @@ class Runs:
             written=reader.written,
             findings=tuple(findings),
             states=tuple(states),
-            origin=origin,
+            origin="replay" if verdict else "live",
         )
 
-    def _replay(
-        self, info: RunInfo, records: Sequence[Record], limits: Limits | None = None
-    ) -> tuple[list[Finding], list[RuleState]]:
-        try:
-            return self._judge(info, records, limits=limits)
-        except Exception as error:
-            # A rule that trips over a strange log must not cost the other runs.
-            raise UnreadableRun(f"The rules failed on this run: {error!r}") from error
+    def _verdict(self, reader: RunReader, key: tuple[str, str], state: Hashable) -> Verdict:
+        """Judges a run on from where it was left, or anew."""
+
+        def judge(before: Verdict | None) -> Verdict:
+            on = before.continued(reader) if before else None
+            return on or Verdict.of(reader, self._judge(reader.info()))
+
+        return self._memory.get(("verdict", *key), state, judge, Verdict.size)
 
     def _complain_once(self, run: str, reason: str) -> None:
         if (run, reason) not in self._complaints:
@@ -180,20 +183,5 @@ class Runs:
             _logger.warning("Gradient Health cannot show run %r: %s", run, reason)
 
 
-class _Latest(Generic[T]):
-    """The values last asked for, each made anew when the state that it was made from changes."""
-
-    def __init__(self, size: int) -> None:
-        self._size = size
-        self._items: collections.OrderedDict[Hashable, tuple[Hashable, T]] = (
-            collections.OrderedDict()
-        )
-
-    def get(self, key: Hashable, state: Hashable, make: Callable[[], T]) -> T:
-        item = self._items.pop(key, None)
-        if item is None or item[0] != state:
-            item = state, make()
-        self._items[key] = item
-        while len(self._items) > self._size:
-            self._items.popitem(last=False)
-        return item[1]
+def _size(diagnosis: Diagnosis) -> int:
+    return _FINDING_BYTES * (1 + len(diagnosis.findings))

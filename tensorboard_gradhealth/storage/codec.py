@@ -17,6 +17,7 @@ from tensorboard.compat.proto import summary_pb2, tensor_pb2, tensor_shape_pb2, 
 from tensorboard_gradhealth.storage import metadata
 from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.types import (
+    SEVERITIES,
     Axis,
     Finding,
     Flight,
@@ -127,6 +128,7 @@ def parse_flight(text: str, columns: npt.NDArray[Any], wall_time: float) -> Flig
     """
     data = json.loads(text)
     widths = [int(width) for width in data["signals"].values()]
+    _expect(str, *data["findings"])
     if columns.dtype != np.float32 or columns.ndim != 2 or columns.shape[1] != sum(widths):
         raise ValueError(f"{columns.dtype} {list(columns.shape)} is not float32 [steps, columns]")
     parts = np.split(columns, np.cumsum(widths)[:-1], axis=1)
@@ -144,14 +146,16 @@ def parse_info(rows: Mapping[Axis, str], signals: str, facts: str) -> RunInfo:
     Raises:
       ValueError, TypeError, KeyError, AttributeError: A text is not what `info_values` writes.
     """
-    parsed_facts = json.loads(facts)
+    about = json.loads(facts)
+    _expect(dict, about["facts"], about["not_measured"])
+    _expect(str, *about["not_measured"].values())
     return RunInfo(
         rows={
-            axis: tuple(_known(Row, row) for row in json.loads(text)) for axis, text in rows.items()
+            axis: tuple(_parse_row(row) for row in json.loads(text)) for axis, text in rows.items()
         },
-        signals={name: _parse_spec(spec) for name, spec in json.loads(signals).items()},
-        facts=parsed_facts["facts"],
-        not_measured=parsed_facts["not_measured"],
+        signals={name: _parse_spec(name, spec) for name, spec in json.loads(signals).items()},
+        facts=about["facts"],
+        not_measured=about["not_measured"],
     )
 
 
@@ -163,13 +167,36 @@ def parse_findings(text: str) -> tuple[list[Finding], list[RuleState]]:
     """
     data = json.loads(text)
     findings = [finding_from_json(item) for item in data["findings"]]
+    if len({finding.id for finding in findings}) < len(findings):
+        raise ValueError("two findings have the same id")
+    for finding in findings:
+        _expect(str, finding.id, finding.rule, finding.code, finding.title, finding.caused_by)
+        _expect(str, *finding.layers, *finding.cause_of)
+        if finding.severity not in SEVERITIES:
+            raise ValueError(f"the severity of {finding.id!r} is {finding.severity!r}")
     return findings, [_known(RuleState, item) for item in data["states"]]
 
 
-def _parse_spec(data: Json) -> SignalSpec:
+def _parse_row(data: Json) -> Row:
+    row = _known(Row, data)
+    _expect(str, row.name, row.layer, row.role, row.function)
+    _expect(int, row.size)
+    return row
+
+
+def _parse_spec(name: str, data: Json) -> SignalSpec:
     spec = _known(SignalSpec, data)
+    _expect(str, spec.title, spec.unit, spec.axis, spec.scale, spec.description, *spec.fields)
+    if spec.name != name:
+        raise ValueError(f"the signal {name!r} is described as {spec.name!r}")
     healthy = None if spec.healthy is None else (spec.healthy[0], spec.healthy[1])
     return dataclasses.replace(spec, fields=tuple(spec.fields), healthy=healthy)
+
+
+def _expect(kind: type, *values: object) -> None:
+    for value in values:
+        if not isinstance(value, kind):
+            raise TypeError(f"{value!r} is given for a {kind.__name__}")
 
 
 def _known(kind: type[T], data: Json) -> T:

@@ -1,37 +1,83 @@
-"""Reads event files from disk without a TensorBoard, and without importing TensorFlow.
+"""Reads a log directory from disk without a TensorBoard, and without importing TensorFlow.
 
 TensorBoard's own in-process loader imports TensorFlow when it is installed (seconds), checks every
-byte in pure Python when it is not, and drops points. What the reader needs is this little.
+byte in pure Python when it is not, and drops points. Its data server holds all points of all runs
+in memory, and sends whole tags only. What the reader needs is less.
 """
 
 from __future__ import annotations
 
-import collections
 import os
-import struct
-import sys
-from collections.abc import Iterator
+import threading
+import weakref
+from collections.abc import Hashable
 from typing import Any
 
-from google.protobuf.message import DecodeError
-from tensorboard.compat.proto import event_pb2
-from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
 from tensorboard.data import provider
-from tensorboard.util import tensor_util
 
-_Tags = dict[str, list[Any]]
+from tensorboard_gradhealth.storage import files, metadata
+from tensorboard_gradhealth.storage.event_log import EventLog, LoggedTag
+from tensorboard_gradhealth.storage.memory import Memory
+from tensorboard_gradhealth.storage.points import Points
+from tensorboard_gradhealth.storage.tags import explaining, unknown_run
+
+
+class LocalTags:
+    """Tags of a log on this machine, as they were when this was made."""
+
+    def __init__(self, log: EventLog, run: str) -> None:
+        """Reads what is new in the log.
+
+        Raises:
+          UnknownName: It holds nothing of this plugin.
+          UnreadableRun: A file cannot be opened, or was written by a newer version, or the metadata
+            is damaged.
+        """
+        self._log = log  # keeps the index, for those who come later
+        with explaining("the event files"):
+            self._tags = log.follow()
+        if not self._tags:
+            raise unknown_run(run)
+        for tag in self._tags.values():
+            metadata.parse_plugin_metadata(tag.content)
+        self.names = tuple(self._tags)
+
+    def read(self, tag: str, value_bytes: int = 1) -> Points:
+        """See `Tags`; the values are read from the file when they are asked for."""
+        return self._tags[tag].points if tag in self._tags else Points.none()
 
 
 class LocalProvider:
-    """The part of TensorBoard's `DataProvider` that the reader calls, over a local directory.
+    """The runs of a log directory; in part a `DataProvider`, as TensorBoard calls it.
 
     Runs are named as TensorBoard names them: by their path below the log directory, `.` for the
-    directory itself. A run is read when it is first asked for, and not again.
+    directory itself. Safe for use by several threads.
     """
 
-    def __init__(self, log_dir: str | os.PathLike[str]) -> None:
+    def __init__(self, log_dir: str | os.PathLike[str], memory: Memory | None = None) -> None:
+        """Reads nothing yet.
+
+        Args:
+          log_dir: It need not exist yet.
+          memory: Where to keep what was read.
+        """
         self._log_dir = os.fspath(log_dir)
-        self._runs: dict[str, dict[str, _Tags]] = {}
+        self._memory = Memory() if memory is None else memory
+        self._lock = threading.Lock()
+        # A log is of use as long as somebody holds tags that were read from it.
+        self._logs: weakref.WeakValueDictionary[str, EventLog] = weakref.WeakValueDictionary()
+
+    def tags(self, run: str) -> LocalTags:
+        """Returns the tags of a run as they are now; raises what `LocalTags` raises."""
+        with self._lock:
+            log = self._logs.get(run)
+            if log is None:
+                log = self._logs[run] = EventLog(self._directory(run), self._memory)
+        return LocalTags(log, run)
+
+    def state(self, run: str) -> Hashable:
+        """Returns a value that changes whenever the files of a run do; None if it has none here."""
+        return tuple(files.event_files(self._directory(run)).items()) or None
 
     def list_tensors(
         self,
@@ -41,11 +87,10 @@ class LocalProvider:
         plugin_name: str,
         run_tag_filter: provider.RunTagFilter | None = None,
     ) -> dict[str, dict[str, provider.TensorTimeSeries]]:
-        """See `tensorboard.data.provider.DataProvider.list_tensors`."""
-        found = self._select(plugin_name, run_tag_filter)
+        """See `tensorboard.data.provider.DataProvider.list_tensors`; knows this plugin's only."""
         return {
-            run: {tag: _describe(values) for tag, values in tags.items()}
-            for run, tags in found.items()
+            run: {tag: _describe(logged) for tag, logged in tags.items()}
+            for run, tags in self._select(run_tag_filter).items()
         }
 
     def read_tensors(
@@ -58,25 +103,26 @@ class LocalProvider:
         run_tag_filter: provider.RunTagFilter | None = None,
     ) -> dict[str, dict[str, list[provider.TensorDatum]]]:
         """See `DataProvider.read_tensors`; `downsample` is ignored: all points are returned."""
-        found = self._select(plugin_name, run_tag_filter)
         return {
-            run: {tag: [_datum(*value) for value in values] for tag, values in tags.items()}
-            for run, tags in found.items()
+            run: {tag: _data(logged.points) for tag, logged in tags.items()}
+            for run, tags in self._select(run_tag_filter).items()
         }
 
-    def _select(
-        self, plugin_name: str, run_tag_filter: provider.RunTagFilter | None
-    ) -> dict[str, _Tags]:
-        wanted = run_tag_filter or provider.RunTagFilter()
-        result = {}
-        for run, paths in _event_files(self._log_dir).items():
-            if wanted.runs is not None and run not in wanted.runs:
-                continue
-            if run not in self._runs:
-                self._runs[run] = _load(paths)
-            tags = self._runs[run].get(plugin_name, {})
-            result[run] = {t: v for t, v in tags.items() if wanted.tags is None or t in wanted.tags}
-        return {run: tags for run, tags in result.items() if tags}
+    def _directory(self, run: str) -> str:
+        return self._log_dir if run == "." else os.path.join(self._log_dir, run)
+
+    def _select(self, wanted: provider.RunTagFilter | None) -> dict[str, dict[str, LoggedTag]]:
+        runs, tags = (None, None) if wanted is None else (wanted.runs, wanted.tags)
+        found = {
+            run: EventLog(directory, self._memory).follow()
+            for run, directory in files.run_directories(self._log_dir)
+            if runs is None or run in runs
+        }
+        return {
+            run: {tag: item for tag, item in logged.items() if tags is None or tag in tags}
+            for run, logged in found.items()
+            if logged
+        }
 
 
 def open_log_dir(log_dir: str | os.PathLike[str]) -> LocalProvider:
@@ -89,76 +135,22 @@ def open_log_dir(log_dir: str | os.PathLike[str]) -> LocalProvider:
       FileNotFoundError: There is no such directory.
     """
     path = os.fspath(log_dir)
-    remote = _remote(path)
-    if not (remote.isdir(path) if remote else os.path.isdir(path)):
-        where = "" if remote else " on this machine"
+    if not files.is_directory(path):
+        where = "" if files.is_remote(path) else " on this machine"
         raise FileNotFoundError(f"There is no log directory {path!r}{where}.")
     return LocalProvider(path)
 
 
-def _remote(path: str) -> Any:
-    """Returns TensorFlow's file systems for a path that is not of this machine, else None."""
-    tensorflow = sys.modules.get("tensorflow")
-    return tensorflow.io.gfile if tensorflow is not None and "://" in path else None
-
-
-def _event_files(log_dir: str) -> dict[str, list[str]]:
-    """Returns the paths of the event files by run, in the order of their names."""
-    result = {}
-    remote = _remote(log_dir)
-    for directory, _, names in remote.walk(log_dir) if remote else os.walk(log_dir):
-        paths = [os.path.join(directory, name) for name in sorted(names) if "tfevents" in name]
-        if paths:
-            result[os.path.relpath(directory, log_dir)] = paths
-    return result
-
-
-def _load(paths: list[str]) -> dict[str, _Tags]:
-    """Returns (step, wall time, summary value) triples by plugin and tag.
-
-    As in TensorBoard, the first value of a tag decides to which plugin the tag belongs.
-    """
-    owner: dict[str, str] = {}
-    result: dict[str, _Tags] = collections.defaultdict(lambda: collections.defaultdict(list))
-    for path in paths:
-        for event in _events(path):
-            for value in event.summary.value:
-                plugin = owner.setdefault(value.tag, value.metadata.plugin_data.plugin_name)
-                result[plugin][value.tag].append((event.step, event.wall_time, value))
-    return result
-
-
-def _events(path: str) -> Iterator[Any]:
-    """Yields the events of a file up to its end or the first damaged one, as TensorBoard does.
-
-    Only the checksum of a record's length is verified: it guards the framing, and costs nothing.
-    """
-    remote = _remote(path)
-    with remote.GFile(path, "rb") if remote else open(path, "rb") as file:
-        while len(header := file.read(12)) == 12:
-            length, checksum = struct.unpack("<QI", header)
-            if checksum != masked_crc32c(header[:8]):
-                return
-            body = file.read(length + 4)
-            if len(body) < length + 4:
-                return
-            try:
-                yield event_pb2.Event.FromString(body[:length])
-            except DecodeError:
-                return
-
-
-def _describe(values: list[Any]) -> provider.TensorTimeSeries:
+def _describe(logged: LoggedTag) -> provider.TensorTimeSeries:
     return provider.TensorTimeSeries(
-        max_step=max(step for step, _, _ in values),
-        max_wall_time=max(wall_time for _, wall_time, _ in values),
-        plugin_content=values[0][2].metadata.plugin_data.content,
+        max_step=int(logged.points.steps.max()),
+        max_wall_time=float(logged.points.wall_times.max()),
+        plugin_content=logged.content,
         description="",
         display_name="",
     )
 
 
-def _datum(step: int, wall_time: float, value: Any) -> provider.TensorDatum:
-    return provider.TensorDatum(
-        step=step, wall_time=wall_time, numpy=tensor_util.make_ndarray(value.tensor)
-    )
+def _data(points: Points) -> list[provider.TensorDatum]:
+    times = zip(points.steps.tolist(), points.wall_times.tolist(), points.values, strict=True)
+    return [provider.TensorDatum(step=s, wall_time=w, numpy=value) for s, w, value in times]

@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Iterable, Iterator
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
+
+Block: TypeAlias = "npt.NDArray[Any] | list[npt.NDArray[Any]]"
+"""The values of several points: one array `[T, ...]` where all have one shape, else a list."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -27,12 +30,107 @@ class Points:
 
     steps: npt.NDArray[np.int64]
     wall_times: npt.NDArray[np.float64]
-    values: Sequence[Any]
+    values: Block | Stored
+
+    @classmethod
+    def none(cls) -> Points:
+        """Returns no points."""
+        return cls(np.zeros(0, np.int64), np.zeros(0, np.float64), [])
+
+    def size(self) -> int:
+        """Returns how many bytes the values take in memory, about."""
+        return 0 if isinstance(self.values, Stored) else size_of(self.values)
 
     def take(self, index: npt.NDArray[np.intp]) -> Points:
         """Returns the points at these positions."""
-        values = [self.values[i] for i in index]
-        return Points(self.steps[index], self.wall_times[index], values)
+        values = self.values
+        taken = values.take(index) if isinstance(values, Stored) else _taken(values, index)
+        return Points(self.steps[index], self.wall_times[index], taken)
+
+    def loaded(self) -> Points:
+        """Returns the same points with all values in memory."""
+        if not isinstance(self.values, Stored):
+            return self
+        return dataclasses.replace(self, values=self.values.load())
+
+
+class Reading(Protocol):
+    """Where values can be read that are not in memory."""
+
+    def read(self, positions: Iterable[int]) -> Iterator[npt.NDArray[Any]]:
+        """Yields the values at these positions."""
+        ...
+
+    def block(self) -> Block:
+        """Returns all values, and perhaps later ones; keeps them for the next time."""
+        ...
+
+
+class Stored:
+    """Values that are read when they are asked for: all at once by `load`, else one by one."""
+
+    def __init__(self, reading: Reading, positions: npt.NDArray[np.intp]) -> None:
+        self._reading = reading
+        self._positions = positions
+
+    def __len__(self) -> int:
+        return len(self._positions)
+
+    def __getitem__(self, index: int) -> npt.NDArray[Any]:
+        [value] = self._reading.read([int(self._positions[index])])
+        return value
+
+    def __iter__(self) -> Iterator[npt.NDArray[Any]]:
+        return self._reading.read(self._positions.tolist())
+
+    def take(self, index: npt.NDArray[np.intp]) -> Stored:
+        return Stored(self._reading, self._positions[index])
+
+    def load(self) -> Block:
+        return _taken(self._reading.block(), self._positions)
+
+
+def block_of(before: Block | None, values: Iterable[npt.NDArray[Any]]) -> Block:
+    """Returns the values of a block and those that follow it as one."""
+    more = list(values)
+    if before is not None and not more:
+        return before
+    known = [] if before is None else before
+    first = known[0] if len(known) else more[0] if more else np.zeros(0)
+    if first.dtype == object or any(v.shape != first.shape or v.dtype != first.dtype for v in more):
+        return [*known, *more]
+    if isinstance(known, list):
+        return [*known, *more] if known else np.stack(more) if more else []
+    return _extended(known, more)
+
+
+def _extended(block: npt.NDArray[Any], more: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Appends to an array, which may share its memory with the result.
+
+    A run that is followed grows by a point at a time: there is room for some more behind it.
+    """
+    count, end = len(block), len(block) + len(more)
+    room = block.base
+    if room is None or room.shape[1:] != block.shape[1:] or len(room) < end:
+        room = np.empty((end + end // 8, *block.shape[1:]), block.dtype)
+        room[:count] = block
+    room[count:end] = more
+    return room[:end]
+
+
+def size_of(block: Block) -> int:
+    """Bytes that a block takes, about."""
+    if isinstance(block, list):
+        return sum(value.nbytes + 200 for value in block)
+    return int(block.nbytes)
+
+
+def _taken(block: Block, index: npt.NDArray[np.intp]) -> Block:
+    if isinstance(block, list):
+        return [block[i] for i in index]
+    # Most logs were written in one go: that all of it holds, in order, saves a copy.
+    whole = np.array_equal(index, np.arange(len(index)))
+    return block[: len(index)] if whole else block[index]
 
 
 def current(
@@ -66,6 +164,7 @@ def current(
 def last_change(points: Points) -> tuple[int, float]:
     """Returns the step and wall time at which the value last changed; (0, -inf) if it never did."""
     change = 0, -np.inf
+    points = points.loaded()
     for before, after in itertools.pairwise(np.argsort(points.wall_times, kind="stable")):
         if points.values[before] != points.values[after]:
             change = int(points.steps[after]), float(points.wall_times[after])

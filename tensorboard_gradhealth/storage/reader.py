@@ -8,17 +8,25 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator
 from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from tensorboard_gradhealth.storage import codec, metadata
-from tensorboard_gradhealth.storage.local import open_log_dir
+from tensorboard_gradhealth.storage.local import LocalProvider, open_log_dir
+from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.metadata import NewerLogError, UnreadableRun
 from tensorboard_gradhealth.storage.points import Points, current, last_change
-from tensorboard_gradhealth.storage.tags import Tags, UnknownName, explaining, text
+from tensorboard_gradhealth.storage.tags import (
+    ProvidedTags,
+    Tags,
+    UnknownName,
+    explaining,
+    last_text,
+    text,
+)
 from tensorboard_gradhealth.types import (
     Axis,
     Finding,
@@ -38,6 +46,17 @@ __all__ = [
     "list_runs",
     "open_log_dir",
 ]
+
+_NO_FACTS = '{"facts": {}, "not_measured": {}}'
+
+_ROW_BYTES, _POINT_BYTES = 500, 80
+"""Of the description of a row, and of the place of a value, in memory."""
+
+_LARGEST = 2.0**53
+"""Whole numbers up to here are exact in float64, in which windows are written."""
+
+_RECORDS_AT_ONCE = 64
+"""So many are read together: enough to read each signal in one go, few beside a whole run."""
 
 _LAYOUT_AXES = ("variable", "activation")
 """Axes whose rows are the layers. Rows of the others, such as classes, may grow as they are met."""
@@ -82,18 +101,35 @@ def _fingerprint(tags: dict[str, Any]) -> Hashable:
 
 
 class RunReader:
-    """Reads one run. Every tag is read once, so that a reader is a snapshot: make one per look."""
+    """Reads one run as it was when the reader was made: make one per look, it is cheap."""
 
-    def __init__(self, provider: Any, ctx: Any, experiment_id: str, run: str) -> None:
-        """Arguments are those of `list_runs`, and the run's name.
+    def __init__(
+        self,
+        provider: Any,
+        ctx: Any,
+        experiment_id: str,
+        run: str,
+        memory: Memory | None = None,
+    ) -> None:
+        """The first arguments are those of `list_runs`.
+
+        Args:
+          provider: As there.
+          ctx: As there.
+          experiment_id: As there.
+          run: The run's name.
+          memory: Where to keep what a data provider has sent; a local log has its own.
 
         Raises:
           UnknownName: The run does not exist or holds nothing of this plugin.
           UnreadableRun: It was written by a newer version, or its metadata is damaged.
         """
         self.run = run
-        self._tags = Tags(provider, ctx, experiment_id, run)
-        self._series: dict[str, Series] = {}
+        self._tags: Tags
+        if isinstance(provider, LocalProvider):
+            self._tags = provider.tags(run)
+        else:
+            self._tags = ProvidedTags(provider, ctx, experiment_id, run, memory or Memory())
 
     def info(self) -> RunInfo:
         """Returns what is known of the run, as it was last written."""
@@ -108,37 +144,78 @@ class RunReader:
           UnknownName: The run does not describe such a signal.
           UnreadableRun: Its values do not fit its description.
         """
-        if signal not in self._info.signals:
-            known = ", ".join(sorted(self._info.signals)) or "none"
-            raise UnknownName(f"There is no signal {signal!r} in run {self.run!r}; known: {known}.")
-        if signal not in self._series:
-            with explaining(f"`{signal}`"):
-                self._series[signal] = self._read_series(self._info.signals[signal])
-            self._tags.forget(metadata.signal_tag(signal))
-        return self._series[signal]
+        spec = self._spec(signal)
+        with explaining(f"`{signal}`"):
+            points = self._points(spec).loaded()
+            values = _stack(signal, points, self._shape(spec, points))
+        return Series(points.steps, self._first_steps(points), points.wall_times, values)
+
+    def count(self, signal: str) -> int:
+        """Returns the number of points that `series` returns, if it can read them.
+
+        Raises:
+          UnknownName: The run does not describe such a signal.
+          UnreadableRun: Its last value does not fit its description.
+        """
+        spec = self._spec(signal)
+        with explaining(f"`{signal}`"):
+            points = self._points(spec)
+            last = points.take(np.arange(len(points.steps))[-1:])
+            _stack(signal, last, self._shape(spec, last))
+            return len(points.steps)
 
     def records(self) -> list[Record]:
         """Returns the records in step order, as a rule engine is fed with them."""
-        windows = self._windows
-        signals: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in windows.steps]
-        for name in self._info.signals:
-            series = self.series(name)
-            # A server that samples may keep a point and drop its record; it joins the next one.
-            position = np.searchsorted(windows.steps, series.steps)
-            for index, values in zip(position, series.values, strict=True):
-                if index < len(signals):
-                    signals[index][name] = values
-        return [
-            Record(int(step), int(window[0]), values, int(window[2]), int(window[3]))
-            for step, window, values in zip(windows.steps, windows.values, signals, strict=True)
-        ]
+        return list(self.records_from(0))
+
+    def records_from(self, start: int) -> Iterator[Record]:
+        """Yields the records in step order, holding few of them in memory.
+
+        Args:
+          start: How many of them to leave out at the beginning.
+        """
+        signals = {name: self._placed(name) for name in self._info.signals}
+        for first in range(start, self.kept, _RECORDS_AT_ONCE):
+            last = min(first + _RECORDS_AT_ONCE, self.kept)
+            yield from self._some_records(first, last, signals)
+
+    def _placed(self, signal: str) -> tuple[Points, npt.NDArray[np.intp]]:
+        """Returns the points of a signal, and to which record each belongs."""
+        with explaining(f"`{signal}`"):
+            points = self._points(self._info.signals[signal])
+        # A server that samples may keep a point and drop its record; it joins the next one.
+        return points, np.searchsorted(self._windows.steps, points.steps)
+
+    def _some_records(
+        self, first: int, last: int, signals: dict[str, tuple[Points, npt.NDArray[np.intp]]]
+    ) -> Iterator[Record]:
+        values: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in range(first, last)]
+        for name, (points, positions) in signals.items():
+            inside = np.flatnonzero((positions >= first) & (positions < last))
+            with explaining(f"`{name}`"):
+                some = points.take(inside)
+                stacked = _stack(name, some, self._shape(self._info.signals[name], some))
+            for position, array in zip(positions[inside].tolist(), stacked, strict=True):
+                values[position - first][name] = array
+        for index, found in enumerate(values, start=first):
+            begin, _, written, nonfinite = (int(n) for n in self._windows.values[index])
+            yield Record(int(self._windows.steps[index]), begin, found, written, nonfinite)
+
+    def times(self) -> tuple[float, ...]:
+        """Returns when each record was written, in seconds since the epoch."""
+        return tuple(self._windows.wall_times.tolist())
+
+    def size(self) -> int:
+        """Returns how many bytes the reader takes in memory, about, without what it has read."""
+        rows = sum(map(len, self.info().rows.values()))
+        return _ROW_BYTES * rows + _POINT_BYTES * self.kept * (1 + len(self.info().signals))
 
     def findings(self) -> tuple[list[Finding], list[RuleState]] | None:
         """Returns what was found during training; None if nothing was judged there."""
-        points = self._current(metadata.FINDINGS_TAG)
-        if not len(points.steps):
-            return None
         with explaining(f"`{metadata.FINDINGS_TAG}`"):
+            points = self._current(metadata.FINDINGS_TAG)
+            if not len(points.steps):
+                return None
             return codec.parse_findings(text(points.values[-1]))
 
     def flights(self) -> list[Flight]:
@@ -149,11 +226,11 @@ class RunReader:
         Raises:
           UnreadableRun: They do not fit their description.
         """
-        flights = self._current(metadata.FLIGHT_TAG)
-        flights = flights.take(np.flatnonzero(flights.wall_times >= self._layers_change[1]))
-        texts = self._current(metadata.FLIGHT_INFO_TAG)
-        about = dict(zip(texts.steps.tolist(), texts.values, strict=True))
         with explaining(f"`{metadata.FLIGHT_TAG}`"):
+            flights = self._current(metadata.FLIGHT_TAG)
+            flights = flights.take(np.flatnonzero(flights.wall_times >= self._layers_change[1]))
+            texts = self._current(metadata.FLIGHT_INFO_TAG)
+            about = dict(zip(texts.steps.tolist(), texts.values, strict=True))
             return [
                 codec.parse_flight(text(about[step]), columns, wall_time)
                 for step, wall_time, columns in zip(
@@ -175,7 +252,7 @@ class RunReader:
     @property
     def written(self) -> int:
         """Number of records that were written; a run that starts anew counts anew."""
-        counts = np.array([window[2] for window in self._windows.values], np.int64)
+        counts = np.asarray(self._windows.values).reshape(-1, 4)[:, 2].astype(np.int64)
         ends_part = np.append(np.diff(counts) <= 0, True)[: len(counts)]
         return max(self.kept, int(counts[ends_part].sum()))
 
@@ -194,35 +271,49 @@ class RunReader:
         prefix = metadata.ROWS_PREFIX
         with explaining("the description of the run"):
             rows = {
-                cast(Axis, tag.removeprefix(prefix)): self._tags.last_text(tag, "[]")
+                cast(Axis, tag.removeprefix(prefix)): last_text(self._tags, tag, "[]")
                 for tag in self._tags.names
                 if tag.startswith(prefix)
             }
-            signals = self._tags.last_text(metadata.SIGNALS_TAG, "{}")
-            facts = self._tags.last_text(metadata.FACTS_TAG, '{"facts": {}, "not_measured": {}}')
+            signals = last_text(self._tags, metadata.SIGNALS_TAG, "{}")
+            facts = last_text(self._tags, metadata.FACTS_TAG, _NO_FACTS)
             return codec.parse_info(rows, signals, facts)
 
     @functools.cached_property
     def _windows(self) -> Points:
         if metadata.WINDOW_TAG not in self._tags.names:
             return self._implied_windows()
-        points = self._tags.read(metadata.WINDOW_TAG)
-        if not all(value.shape == (4,) and np.isfinite(value).all() for value in points.values):
-            raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four numbers.")
+        with explaining(f"`{metadata.WINDOW_TAG}`"):
+            points = self._tags.read(metadata.WINDOW_TAG).loaded()
+            if not all(v.shape == (4,) and (np.abs(v) <= _LARGEST).all() for v in points.values):
+                raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four whole numbers.")
         return current(points, points, _begins(points))
 
-    def _read_series(self, spec: SignalSpec) -> Series:
-        points = self._current(metadata.signal_tag(spec.name))
-        rows = len(self._info.rows.get(spec.axis, ()))
-        if rows and spec.axis in _LAYOUT_AXES:
+    def _spec(self, signal: str) -> SignalSpec:
+        if signal not in self._info.signals:
+            known = ", ".join(sorted(self._info.signals)) or "none"
+            raise UnknownName(f"There is no signal {signal!r} in run {self.run!r}; known: {known}.")
+        return self._info.signals[signal]
+
+    def _rows(self, spec: SignalSpec) -> int:
+        """Returns how many rows a signal has for sure; 0 if its last value says."""
+        return len(self._info.rows.get(spec.axis, ())) if spec.axis in _LAYOUT_AXES else 0
+
+    def _shape(self, spec: SignalSpec, points: Points) -> tuple[int, int]:
+        rows = self._rows(spec) or (len(points.values[0]) if len(points.steps) else 0)
+        return rows, len(spec.fields)
+
+    def _points(self, spec: SignalSpec) -> Points:
+        """Returns the points of a signal whose rows are those of today."""
+        rows = self._rows(spec)
+        value_bytes = max(1, 4 * rows * len(spec.fields))
+        points = self._current(metadata.signal_tag(spec.name), value_bytes)
+        if rows:
             _, start = last_change(self._tags.read(metadata.ROWS_PREFIX + spec.axis))
-            points = points.take(np.flatnonzero(points.wall_times >= start))
-        elif len(points.steps):
-            rows = len(points.values[-1])
-            same = [i for i, value in enumerate(points.values) if len(value) == rows]
-            points = points.take(np.array(same, np.intp))
-        values = _stack(spec.name, points, (rows, len(spec.fields)))
-        return Series(points.steps, self._first_steps(points), points.wall_times, values)
+            return points.take(np.flatnonzero(points.wall_times >= start))
+        points = points.loaded()
+        same = [len(value) == len(points.values[-1]) for value in points.values]
+        return points.take(np.flatnonzero(same))
 
     def _implied_windows(self) -> Points:
         """Signals that were written one by one, as summaries are: every step is a record."""
@@ -235,32 +326,39 @@ class RunReader:
         points = Points(
             np.array(list(last_written_at), np.int64),
             np.array(list(last_written_at.values()), np.float64),
-            [np.array([step, 1, 0, -1], np.float64) for step in last_written_at],
+            np.array([(step, 1, 0, -1) for step in last_written_at], np.float64).reshape(-1, 4),
         )
         return current(points, points)
 
-    def _current(self, tag: str) -> Points:
-        points = current(self._tags.read(tag), self._tags.read(tag))
+    def _current(self, tag: str, value_bytes: int = 1) -> Points:
+        points = self._tags.read(tag, value_bytes)
+        points = current(points, points)
         implied = metadata.WINDOW_TAG not in self._tags.names
         return current(points, self._windows, None if implied else _begins(self._windows))
 
     def _first_steps(self, points: Points) -> npt.NDArray[np.int64]:
-        first = {
-            int(step): int(window[0])
-            for step, window in zip(self._windows.steps, self._windows.values, strict=True)
-        }
-        return np.array([first.get(int(step), step) for step in points.steps], np.int64)
+        """Returns where the windows begin whose last steps these are; they themselves, if none."""
+        windows = self._windows
+        position = np.searchsorted(windows.steps, points.steps).clip(max=max(0, self.kept - 1))
+        if not self.kept:
+            return points.steps
+        known = windows.steps[position] == points.steps
+        return np.where(known, _begins(windows)[position], points.steps)
 
 
 def _begins(windows: Points) -> npt.NDArray[np.int64]:
-    return np.array([window[0] for window in windows.values], np.int64)
+    return np.asarray(windows.values).reshape(-1, 4)[:, 0].astype(np.int64)
 
 
 def _stack(signal: str, points: Points, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    for step, value in zip(points.steps, points.values, strict=True):
+    values = points.values
+    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[1:] == shape:
+        return values
+    found = list(values)
+    for step, value in zip(points.steps, found, strict=True):
         if value.shape != shape or value.dtype != np.float32:
             raise UnreadableRun(
                 f"`{signal}` at step {step} is {value.dtype} {list(value.shape)}; "
                 f"its description says float32 {list(shape)}."
             )
-    return np.stack(points.values) if len(points.values) else np.zeros((0, *shape), np.float32)
+    return np.stack(found) if found else np.zeros((0, *shape), np.float32)

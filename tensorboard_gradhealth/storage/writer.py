@@ -14,12 +14,13 @@ from typing import Any
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.summary.writer.record_writer import RecordWriter
 
-from tensorboard_gradhealth.storage import codec
+from tensorboard_gradhealth.storage import codec, files
 from tensorboard_gradhealth.storage.lock import DirectoryLock
 from tensorboard_gradhealth.types import Finding, Flight, Record, RuleState, RunInfo
 
-FLUSH_SECONDS = 2.0
-"""Records older than this are on disk by the time the next one is written."""
+REMOTE_FLUSH_SECONDS = 2.0
+"""Between two flushes to a remote file system, of which some send the whole file again. On a local
+one each record is handed to the operating system at once: a process that is killed loses none."""
 
 
 class LogDirError(OSError):
@@ -48,14 +49,17 @@ class RunWriter:
             to it.
         """
         self.log_dir = os.fspath(log_dir)
-        self._last_wall_time = 0.0
         self._next_flush = 0.0
         self._last_record = -1
         self._lock = DirectoryLock(self.log_dir)
         with self._naming_log_dir():
             _make_directory(self.log_dir)
             self._lock.acquire()  # before there is a file of ours in somebody else's run
-            self._file = _open_records(self.log_dir)
+            # The reader orders events by wall time (docs/log_format.md), so a clock that stands
+            # still or was set back, even between two processes, must not show.
+            self._last_wall_time = _last_change(self.log_dir)
+            self._path = os.path.join(self.log_dir, _file_name(self._last_wall_time))
+            self._file = _open_records(self._path)
         self._write(event_pb2.Event(file_version="brain.Event:2"))
         self.pause()
 
@@ -108,7 +112,9 @@ class RunWriter:
         """Hands what was written to the operating system, where a TensorBoard can see it."""
         with self._naming_log_dir():
             self._file.flush()
-        self._next_flush = time.monotonic() + FLUSH_SECONDS
+            if not files.is_remote(self._path) and not os.path.exists(self._path):
+                raise FileNotFoundError("somebody has removed the event file")
+        self._next_flush = time.monotonic() + REMOTE_FLUSH_SECONDS
 
     def close(self) -> None:
         """Flushes and closes the file; nothing can be written afterwards."""
@@ -119,12 +125,10 @@ class RunWriter:
     def _write_values(self, values: list[Any], step: int, wall_time: float | None = None) -> None:
         summary = summary_pb2.Summary(value=values)
         self._write(event_pb2.Event(step=step, summary=summary), wall_time)
-        if time.monotonic() >= self._next_flush:
+        if not files.is_remote(self._path) or time.monotonic() >= self._next_flush:
             self.flush()
 
     def _write(self, event: Any, wall_time: float | None = None) -> None:
-        # The reader orders events by wall time (docs/log_format.md), so a clock that stands
-        # still or is set back must not show.
         if wall_time is None:
             wall_time = max(time.time(), math.nextafter(self._last_wall_time, math.inf))
         self._last_wall_time = event.wall_time = wall_time
@@ -152,21 +156,27 @@ def _make_directory(log_dir: str) -> None:
         os.makedirs(log_dir, exist_ok=True)
 
 
-def _open_records(log_dir: str) -> Any:
+def _last_change(log_dir: str) -> float:
+    """Returns when an event file of a directory was last written, by whatever clock there was."""
+    if files.is_remote(log_dir):
+        return 0.0
+    return max(map(os.path.getmtime, files.event_files(log_dir)), default=0.0)
+
+
+def _open_records(path: str) -> Any:
     """Opens a new event file as an object with `write(bytes)`, `flush()` and `close()`.
 
     TensorFlow's writer computes checksums in C++ and knows remote file systems, but importing
     TensorFlow takes seconds; it is used only where the process has imported it already.
     """
-    path = os.path.join(log_dir, _file_name())
     tensorflow = sys.modules.get("tensorflow")
     if tensorflow is not None:
         return tensorflow.io.TFRecordWriter(path)
     return RecordWriter(open(path, "xb"))
 
 
-def _file_name() -> str:
+def _file_name(after: float) -> str:
     """TensorBoard reads the files of a run in the order of their names: time comes first."""
-    seconds, nanoseconds = divmod(time.time_ns(), 10**9)
+    seconds, nanoseconds = divmod(max(time.time_ns(), int(after * 10**9) + 1), 10**9)
     host = socket.gethostname()
     return f"events.out.tfevents.{seconds:010d}.{host}.{os.getpid()}.{nanoseconds:09d}.gradhealth"

@@ -66,3 +66,18 @@ def test_a_count_keeps_its_last_value() -> None:
 
 def test_windows_that_touch_the_steps_are_kept() -> None:
     assert within(windows(0, 9, 19, 29), 5, 10).steps.tolist() == [9, 19]
+
+
+@pytest.mark.parametrize("field", ["mean", "min", "max"])
+def test_a_gap_changes_nothing_for_the_rows_beside_it(field: str) -> None:
+    """Rows that were measured throughout are joined in another way where all were."""
+    random = np.random.default_rng(0)
+    values = random.normal(size=(100, 3, 1)).astype(np.float32)
+    steps = np.arange(100) * 3
+    whole = Series(steps + 2, steps, steps.astype(float), values)
+    values = values.copy()
+    values[40:50, 1] = NOT_MEASURED
+    gap = Series(steps + 2, steps, steps.astype(float), values)
+    np.testing.assert_array_equal(
+        binned(whole, (field,), 7).values[:, ::2], binned(gap, (field,), 7).values[:, ::2]
+    )

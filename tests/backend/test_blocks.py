@@ -47,6 +47,16 @@ def test_header_stays_aligned_for_every_length_of_name(tmp_path: Path) -> None:
         assert got.steps.tolist() == [0, 1]
 
 
+def test_an_answer_has_a_largest_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_run(tmp_path, range(100))
+    monkeypatch.setattr(blocks, "MAX_BYTES", 2_400)
+    got = decode_series(blocks.series(read_run(tmp_path), "gradient_norm", Part()))
+    assert got.values.nbytes == 2_400
+    assert (got.first_steps[0], got.steps[-1]) == (0, 99)
+    small = decode_series(blocks.series(read_run(tmp_path), "gradient_norm", Part(points=7)))
+    assert small.header["points"] == 7
+
+
 @pytest.mark.parametrize("fields", [["nope"], [""], ["mean", "nope"]])
 def test_unknown_field_is_answered_with_the_known_ones(tmp_path: Path, fields: list[str]) -> None:
     write_run(tmp_path, range(2))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import pytest
 from tensorboard_gradhealth.backend.judging import Limits, parse_limits
 from tensorboard_gradhealth.backend.loader import _rule_sheets
 from tensorboard_gradhealth.backend.runs import Runs
-from tensorboard_gradhealth.rules import RULES, replay
+from tensorboard_gradhealth.rules import RULES, Engine
 from tensorboard_gradhealth.storage.reader import open_log_dir
 from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
 from tests.logs import finding, write_run
@@ -40,22 +39,33 @@ def test_every_rule_is_described_with_its_limits() -> None:
 
 
 def test_other_limits_change_the_findings_and_not_the_diagnosis(tmp_path: Path) -> None:
-    def judge(
-        info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None
-    ) -> tuple[list[Finding], list[RuleState]]:
-        strict = bool(limits) and len(records) == 20
-        return [finding()] if strict else [], []
+    class Judge:
+        """Finds something only with other limits, once it was fed with all records."""
+
+        def __init__(self, info: RunInfo, *, limits: Limits | None = None) -> None:
+            self._limits = limits
+            self._steps: list[int] = []
+
+        @property
+        def findings(self) -> list[Finding]:
+            return [finding()] if self._limits and self._steps == list(range(20)) else []
+
+        def states(self) -> list[RuleState]:
+            return []
+
+        def feed(self, record: Record) -> None:
+            self._steps.append(record.step)
 
     write_run(tmp_path, range(20))
-    runs = Runs(open_log_dir(tmp_path), judge)
+    runs = Runs(open_log_dir(tmp_path), Judge)
     before = runs.diagnosis(None, "", ".")
-    findings, _ = runs.replay(None, "", ".", {"dead_units": {"warning": 0.1}})
-    assert [item.rule for item in findings] == ["dead_units"]
+    verdict = runs.replay(None, "", ".", {"dead_units": {"warning": 0.1}})
+    assert [item.rule for item in verdict.findings] == ["dead_units"]
     assert runs.diagnosis(None, "", ".") == before
 
 
 def test_an_unknown_rule_is_named(tmp_path: Path) -> None:
     write_run(tmp_path, range(2))
-    runs = Runs(open_log_dir(tmp_path), replay)
+    runs = Runs(open_log_dir(tmp_path), Engine)
     with pytest.raises(ValueError, match="nope"):
         runs.replay(None, "", ".", {"nope": {"warning": 1.0}})

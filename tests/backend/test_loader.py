@@ -19,9 +19,10 @@ def parse(*arguments: str) -> argparse.Namespace:
     return parser.parse_args(arguments)
 
 
-def fixed(samples_per_plugin: Any, *arguments: str) -> Any:
+def fixed(samples_per_plugin: Any, *arguments: str, **others: str) -> Any:
     flags = parse(*arguments)
     flags.samples_per_plugin = samples_per_plugin
+    vars(flags).update(others)
     GradientHealthLoader().fix_flags(flags)
     return flags.samples_per_plugin
 
@@ -39,8 +40,26 @@ def test_entry_point_imports_neither_tensorflow_nor_numpy() -> None:
     assert not imported & {"tensorflow", "keras", "numpy", "grpc"}
 
 
-def test_default_is_raised() -> None:
-    assert fixed({}) == {PLUGIN_NAME: DEFAULT_SAMPLES}
+@pytest.mark.parametrize(
+    "elsewhere",
+    [
+        {"logdir": "gs://bucket/logs"},
+        {"logdir": "", "logdir_spec": "a:/logs"},
+        {"logdir": "logs", "grpc_data_provider": "localhost:6806"},
+    ],
+)
+def test_default_is_raised_where_tensorboard_reads_the_logs(elsewhere: dict[str, str]) -> None:
+    assert fixed({}, **elsewhere) == {PLUGIN_NAME: DEFAULT_SAMPLES}
+
+
+def test_tensorboard_holds_next_to_nothing_of_logs_that_the_plugin_reads_itself() -> None:
+    assert fixed({"images": 5}, logdir="logs") == {"images": 5, PLUGIN_NAME: 1}
+
+
+def test_a_sample_is_taken_by_tensorboard() -> None:
+    flag = ("--gradhealth_samples", "300")
+    assert fixed({}, *flag, logdir="logs") == {PLUGIN_NAME: 300}
+    assert fixed({PLUGIN_NAME: 50}, logdir="logs") == {PLUGIN_NAME: 50}
 
 
 def test_flag_changes_the_default() -> None:
@@ -62,8 +81,9 @@ def test_flags_of_another_program_are_left_alone() -> None:
     assert vars(flags) == {}
 
 
+@pytest.mark.parametrize("flag", ["--gradhealth_samples", "--gradhealth_cache_mb"])
 @pytest.mark.parametrize("text", ["-1", "many", "1.5"])
-def test_bad_count_is_refused(text: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_bad_number_is_refused(flag: str, text: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parse("--gradhealth_samples", text)
+        parse(flag, text)
     assert f"{text!r} is not a whole number" in capsys.readouterr().err

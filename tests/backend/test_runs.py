@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
+import functools
 import itertools
-from collections.abc import Sequence
+import math
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +14,12 @@ import pytest
 
 from tensorboard_gradhealth.backend.judging import Limits
 from tensorboard_gradhealth.backend.runs import Runs
+from tensorboard_gradhealth.rules import Engine, replay
+from tensorboard_gradhealth.storage.local import LocalProvider
 from tensorboard_gradhealth.storage.reader import UnknownName, open_log_dir
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
-from tests.logs import finding, record, write_run
+from tests.logs import finding, info, read_run, record, write_run
 
 
 class LiveProvider:
@@ -33,16 +38,32 @@ class LiveProvider:
 
 
 class CountingJudge:
-    """Finds one thing in every run, and counts how often it was asked."""
+    """Finds one thing in every run, and notes the steps that each judging was fed with."""
 
     def __init__(self) -> None:
-        self.records: list[int] = []
+        self.fed: list[list[int]] = []
 
-    def __call__(
-        self, info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None
-    ) -> tuple[list[Finding], list[RuleState]]:
-        self.records.append(len(records))
-        return [finding(origin="replay")], [RuleState("dead_units", "GH401", "firing")]
+    def __call__(self, info: RunInfo, *, limits: Limits | None = None) -> CountingJudge:
+        self.fed.append([])
+        return self
+
+    @property
+    def findings(self) -> list[Finding]:
+        return [finding(origin="replay")]
+
+    def states(self) -> list[RuleState]:
+        return [RuleState("dead_units", "GH401", "firing")]
+
+    def feed(self, record: Record) -> None:
+        self.fed[-1].append(record.step)
+
+
+class FailingJudge(CountingJudge):
+    """Trips over runs that begin at step 7."""
+
+    def feed(self, record: Record) -> None:
+        if record.step == 7:
+            raise ZeroDivisionError("in a rule")
 
 
 def test_a_run_is_read_and_judged_again_only_after_it_grew(tmp_path: Path) -> None:
@@ -54,11 +75,93 @@ def test_a_run_is_read_and_judged_again_only_after_it_grew(tmp_path: Path) -> No
     assert runs.diagnoses(None, "") == [first]
     assert runs.diagnosis(None, "", ".") == first
     runs.reader(None, "", ".").series("loss")
-    assert (judge.records, provider.reads) == ([5], reads)
+    assert (judge.fed, provider.reads) == ([[0, 1, 2, 3, 4]], reads)
 
     write_run(tmp_path, range(5, 8))
     assert runs.diagnosis(None, "", ".").last_step == 7
-    assert judge.records == [5, 8]
+    assert judge.fed == [[0, 1, 2, 3, 4, 5, 6, 7]]
+
+
+def test_a_run_that_went_back_to_a_checkpoint_is_judged_anew(tmp_path: Path) -> None:
+    write_run(tmp_path, range(5))
+    judge = CountingJudge()
+    runs = Runs(LiveProvider(tmp_path), judge, clock=itertools.count(step=10).__next__)
+    runs.diagnoses(None, "")
+    write_run(tmp_path, range(3, 6))
+    assert runs.diagnosis(None, "", ".").last_step == 5
+    assert judge.fed == [[0, 1, 2, 3, 4], [0, 1, 2, 3, 4, 5]]
+
+
+def test_a_record_that_was_seen_in_part_is_judged_anew(tmp_path: Path) -> None:
+    """Signals that are written one by one, or at the end of an epoch, come after their record."""
+    writer = RunWriter(tmp_path)
+    writer.write_info(info(), 0)
+    whole = record(0, 1)
+    writer.write_record(dataclasses.replace(whole, signals={"loss": whole.signals["loss"]}))
+    writer.flush()
+    judge = CountingJudge()
+    runs = Runs(LiveProvider(tmp_path), judge, clock=itertools.count(step=10).__next__)
+    runs.diagnoses(None, "")
+    late = {"gradient_norm": whole.signals["gradient_norm"]}
+    writer.add_signals(dataclasses.replace(whole, signals=late))
+    writer.close()
+    runs.diagnoses(None, "")
+    assert judge.fed == [[0], [0]]
+
+
+def test_findings_of_a_growing_run_are_those_of_the_whole(tmp_path: Path) -> None:
+    """The rules of this package, fed as the log grows, against the same rules afterwards."""
+    for steps in (range(30), range(30, 60)):
+        writer = RunWriter(tmp_path)
+        writer.write_info(info(), steps[0])
+        for step in steps:
+            writer.write_record(record(step, step + 1, value=math.nan if step > 40 else 0.0))
+        writer.close()
+        if steps[0] == 0:
+            judge = functools.partial(Engine, origin="replay")
+            clock = itertools.count(step=10).__next__
+            runs = Runs(LiveProvider(tmp_path), judge, clock=clock)
+            runs.diagnoses(None, "")
+    reader = read_run(tmp_path)
+    findings, states = replay(reader.info(), reader.records())
+    diagnosis = runs.diagnosis(None, "", ".")
+    assert findings
+    assert repr((diagnosis.findings, diagnosis.states)) == repr((tuple(findings), tuple(states)))
+
+
+def test_runs_on_this_machine_are_read_from_their_files(tmp_path: Path) -> None:
+    write_run(tmp_path / "here", range(5))
+    write_run(tmp_path / "elsewhere" / "there", range(3))
+    listed = LiveProvider(tmp_path)
+    runs = Runs(
+        listed,
+        CountingJudge(),
+        clock=itertools.count(step=10).__next__,
+        local=LocalProvider(tmp_path),
+    )
+    assert runs.diagnosis(None, "", "here").kept == 5
+    write_run(tmp_path / "here", range(5, 8))
+    assert runs.diagnosis(None, "", "here").kept == 8
+    assert len(runs.reader(None, "", "here").series("loss").steps) == 8
+    assert listed.reads == 0
+
+
+def test_a_run_that_is_not_on_this_machine_is_read_through_the_provider(tmp_path: Path) -> None:
+    write_run(tmp_path / "there", range(3))
+    listed = LiveProvider(tmp_path)
+    runs = Runs(listed, CountingJudge(), local=LocalProvider(tmp_path / "nowhere"))
+    assert runs.diagnosis(None, "", "there").kept == 3
+    assert listed.reads > 0
+
+
+def test_many_threads_read_and_judge_once(tmp_path: Path) -> None:
+    write_run(tmp_path, range(50))
+    judge = CountingJudge()
+    runs = Runs(open_log_dir(tmp_path), judge)
+    with ThreadPoolExecutor(20) as pool:
+        found = list(pool.map(lambda _: runs.diagnosis(None, "", "."), range(100)))
+    assert found == [found[0]] * 100
+    assert judge.fed == [list(range(50))]
 
 
 def test_a_page_that_asks_for_a_dozen_things_lists_the_runs_once(tmp_path: Path) -> None:
@@ -81,7 +184,7 @@ def test_findings_of_the_training_are_the_authority(tmp_path: Path) -> None:
     diagnosis = Runs(open_log_dir(tmp_path), judge).diagnosis(None, "", ".")
     assert [item.id for item in diagnosis.findings] == ["live_one"]
     assert diagnosis.origin == "live"
-    assert judge.records == []
+    assert judge.fed == []
 
 
 def test_run_without_findings_is_judged_afterwards(tmp_path: Path) -> None:
@@ -103,15 +206,10 @@ def test_unknown_run_is_answered_with_the_known_ones(tmp_path: Path) -> None:
 def test_broken_run_is_reported_once_and_costs_no_other(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    def judge(info: RunInfo, records: Sequence[Record], *, limits: Limits | None = None) -> Any:
-        if len(records) == 1:
-            raise ZeroDivisionError("in a rule")
-        return [], []
-
     write_run(tmp_path / "good", range(5))
-    runs = Runs(LiveProvider(tmp_path), judge)
+    runs = Runs(LiveProvider(tmp_path), FailingJudge(), clock=itertools.count(step=10).__next__)
     for _ in range(3):
-        write_run(tmp_path / "bad", [0])
+        write_run(tmp_path / "bad", [7])
         bad, good = runs.diagnoses(None, "")
     assert good.reason == ""
     assert "rules failed" in bad.reason

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import urllib.error
+import urllib.parse
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,7 +16,7 @@ from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import NOT_MEASURED, Evidence, Record, RuleState
 from tests.logs import finding, flight, info, record, write_run
-from tests.tensorboard_process import TensorBoard, decode_series, tensorboard
+from tests.tensorboard_process import PREFIX, TensorBoard, decode_series, tensorboard
 
 pytestmark = pytest.mark.slow
 
@@ -93,11 +96,16 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+SAMPLES = "--gradhealth_samples=3000"
+
+
 @pytest.fixture(
-    scope="module", params=[(), ("--load_fast=false",)], ids=["data_server", "in_process"]
+    scope="module",
+    params=[(), (SAMPLES,), (SAMPLES, "--load_fast=false")],
+    ids=["files", "data_server", "in_process"],
 )
 def server(request: pytest.FixtureRequest, log_dir: Path) -> Iterator[TensorBoard]:
-    with tensorboard(log_dir, "--gradhealth_samples=3000", *request.param) as running:
+    with tensorboard(log_dir, *request.param) as running:
         running.wait_for_runs(*RUNS)
         running.wait_for(lambda: running.run("long")["kept"] == 3000 or None)
         yield running
@@ -229,6 +237,28 @@ def test_a_part_of_a_signal_is_sent_alone(server: TensorBoard) -> None:
     assert (series.first_steps[0], series.steps[-1]) == (1000, 1999)
 
 
+@pytest.mark.parametrize(
+    ("route", "arguments"),
+    [
+        ("runs", {}),
+        ("run", {"run": "long"}),
+        ("series", {"run": "long", "signal": "gradient_norm"}),
+        ("flight", {"run": "flown", "finding": "at 12", "signal": "loss"}),
+    ],
+)
+def test_an_answer_that_a_browser_has_is_not_sent_again(
+    server: TensorBoard, route: str, arguments: dict[str, str]
+) -> None:
+    tag = server.plugin(route, **arguments).headers["ETag"]
+    url = f"{server.url}{PREFIX}{route}?{urllib.parse.urlencode(arguments)}"
+    request = urllib.request.Request(url, headers={"If-None-Match": tag})
+    direct = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with pytest.raises(urllib.error.HTTPError, match="304") as answer:
+        direct.open(request, timeout=60)
+    assert answer.value.headers["ETag"] == tag
+    assert "Content-Type header" not in server.log()
+
+
 def test_entry_of_the_frontend_is_a_module(server: TensorBoard) -> None:
     answer = server.plugin("static/index.js")
     assert answer.status == 200
@@ -267,12 +297,15 @@ def test_default_shows_a_run_of_ordinary_length_whole(
         behind.wait_for(lambda: behind.run("run")["kept"] == 1500 or None)
 
 
-def test_run_that_grows_is_followed(tmp_path: Path, loader_flags: tuple[str, ...]) -> None:
+@pytest.mark.parametrize("samples", [(), (SAMPLES,)], ids=["read_by_us", "read_by_tensorboard"])
+def test_run_that_grows_is_followed(
+    tmp_path: Path, loader_flags: tuple[str, ...], samples: tuple[str, ...]
+) -> None:
     writer = RunWriter(tmp_path)
     writer.write_info(info(), 0)
     writer.write_record(record(0, 1))
     writer.flush()
-    with tensorboard(tmp_path, *loader_flags) as running:
+    with tensorboard(tmp_path, *loader_flags, *samples) as running:
         running.wait_for_runs(".")
         writer.write_record(record(1, 2))
         writer.write_findings([finding()], [], 1)

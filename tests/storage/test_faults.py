@@ -24,7 +24,7 @@ from tensorboard_gradhealth.storage.reader import (
 )
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import Record, RunInfo, SignalSpec
-from tests.logs import flight, info, read_run, record, write_run
+from tests.logs import finding, flight, info, read_run, record, write_run
 
 
 def write_values(log_dir: Path, *values: Any, step: int = 0) -> None:
@@ -106,6 +106,21 @@ def test_damaged_description_is_unreadable(tmp_path: Path, tag: str, text: bytes
 def test_damaged_findings_are_unreadable(tmp_path: Path, text: bytes) -> None:
     write_values(tmp_path, text_value(metadata.FINDINGS_TAG, text))
     with pytest.raises(UnreadableRun, match="_findings"):
+        read_run(tmp_path).findings()
+
+
+@pytest.mark.parametrize(
+    ("findings", "reason"),
+    [
+        ([finding("a", severity="fatal")], "the severity of 'a' is 'fatal'"),
+        ([finding("a"), finding("b", caused_by="a"), finding("a", caused_by="b")], "the same id"),
+    ],
+)
+def test_findings_that_no_training_makes_are_unreadable(
+    tmp_path: Path, findings: Any, reason: str
+) -> None:
+    write_values(tmp_path, *codec.findings_values(findings, []))
+    with pytest.raises(UnreadableRun, match=reason):
         read_run(tmp_path).findings()
 
 

@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from tensorboard_gradhealth.storage import local, metadata, plugin_data_pb2
+from tensorboard_gradhealth.storage import metadata, plugin_data_pb2
 from tensorboard_gradhealth.storage.codec import signal_value
 from tensorboard_gradhealth.storage.writer import LogDirError, RunWriter
+from tests import logs
 from tests.logs import flight, info, read_run, record
 
 
@@ -28,7 +29,7 @@ def tensorflow(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) 
 
 def events(log_dir: Path) -> list[Any]:
     [path] = log_dir.glob("*tfevents*")
-    return list(local._events(str(path)))
+    return logs.events(path)
 
 
 @pytest.mark.usefixtures("tensorflow")

@@ -1,0 +1,94 @@
+"""Memory is bounded, follows the state of what it holds, and makes each value once."""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Hashable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from tensorboard_gradhealth.storage.memory import Memory
+
+
+class Kitchen:
+    """Makes arrays of ten bytes, and notes of which keys and after which values."""
+
+    def __init__(self, memory: Memory) -> None:
+        self.memory = memory
+        self.made: list[tuple[Hashable, bool]] = []
+
+    def ask(self, key: Hashable, state: Hashable = 0) -> np.ndarray:
+        def make(before: np.ndarray | None) -> np.ndarray:
+            self.made.append((key, before is not None))
+            return np.zeros(10, np.uint8)
+
+        return self.memory.get(key, state, make, lambda value: value.nbytes)
+
+
+def test_a_value_is_made_once_per_state_and_built_on_the_one_before() -> None:
+    kitchen = Kitchen(Memory())
+    for state in (1, 1, 2, 2):
+        kitchen.ask("a", state)
+    assert kitchen.made == [("a", False), ("a", True)]
+
+
+def test_what_was_not_used_for_longest_goes_first() -> None:
+    kitchen = Kitchen(Memory(max_bytes=20))
+    for key in "ab" + "a" + "c":
+        kitchen.ask(key)
+    kitchen.made.clear()
+    for key in "acb":
+        kitchen.ask(key)
+    assert kitchen.made == [("b", False)]
+
+
+def test_what_was_dropped_takes_no_memory() -> None:
+    kitchen = Kitchen(Memory(max_bytes=10))
+    dropped = weakref.ref(kitchen.ask("a"))
+    kitchen.ask("b")
+    assert dropped() is None
+
+
+def test_what_is_larger_than_the_memory_is_handed_out_and_not_kept() -> None:
+    kitchen = Kitchen(Memory(max_bytes=9))
+    assert kitchen.ask("a").nbytes == kitchen.ask("a").nbytes == 10
+    assert kitchen.made == [("a", False), ("a", False)]
+
+
+def test_a_value_that_shrank_makes_room() -> None:
+    memory = Memory(max_bytes=20)
+    for state, size in ((1, 20), (2, 5)):
+        memory.get("a", state, lambda _, n=size: n, int)
+    kitchen = Kitchen(memory)
+    kitchen.ask("b")
+    assert memory.get("a", 2, lambda _: 99, int) == 5
+
+
+def test_threads_that_ask_at_once_wait_for_the_first_of_them() -> None:
+    memory, started, made = Memory(), threading.Barrier(8), []
+
+    def make(_: int | None) -> int:
+        made.append(1)
+        threading.Event().wait(0.02)
+        return 7
+
+    def ask(_: int) -> int:
+        started.wait()
+        return memory.get("a", 0, make, lambda value: value)
+
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(ask, range(8))) == [7] * 8
+    assert made == [1]
+
+
+def test_a_failure_is_not_kept() -> None:
+    memory = Memory()
+    failed = False
+    try:
+        memory.get("a", 0, lambda _: 1 // 0, lambda value: value)
+    except ZeroDivisionError:
+        failed = True
+    assert failed
+    assert memory.get("a", 0, lambda _: 7, lambda value: value) == 7
