@@ -44,6 +44,14 @@ Phase = Literal[
 Cadence = Literal["step", "sample"]
 Cost = Literal["light", "standard", "full"]
 Merge = Literal["mean", "sum", "min"]
+Grouped = Literal["mean", "rms", "sum", "norm", "ratio", "growth", "pooled"]
+"""What the values of several variables or activations come to in one row.
+
+`mean` and `rms` are over all of their elements or units, `norm` is the root of the sum of squares.
+`ratio` is that of the norm of all changes to the norm of all weights; `growth` that of the norm of
+all weights to what it was. `pooled` are mean, standard deviation, minimum, maximum and share of
+zeros of all elements together.
+"""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Signal:
       cadence: `step` if it is cheap enough for every step; `sample` if, once the first steps are
         over, one step in several has to do.
       merge: What the values of several replicas come to, each of which sees a part of the batch.
+      grouped: What the values of several rows come to, where rows are grouped.
     """
 
     spec: SignalSpec
@@ -72,6 +81,7 @@ class Signal:
     measure_numpy: Callable[[Any], Array | None] | None = None
     cadence: Cadence = "step"
     merge: Merge = "mean"
+    grouped: Grouped = "mean"
 
 
 @dataclasses.dataclass(frozen=True)
@@ -329,7 +339,7 @@ def _nonfinite_counts(values: Sequence[Tensor]) -> Tensor:
     flat = [tf.reshape(tf.cast(value, tf.float32), [-1]) for value in values]
     ends = tf.cumsum(tf.stack([tf.size(value) for value in flat]))
     marks = tf.cast(~tf.math.is_finite(tf.concat(flat, axis=0)), tf.int32)
-    totals = tf.gather(tf.cumsum(marks), ends - 1)
+    totals = tf.gather(tf.concat([[0], tf.cumsum(marks)], axis=0), ends)
     return tf.cast(totals - tf.concat([[0], totals[:-1]], axis=0), tf.float32)
 
 

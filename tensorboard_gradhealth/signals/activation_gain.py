@@ -8,21 +8,26 @@ from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
 from tensorboard_gradhealth.types import NOT_MEASURED, SignalSpec
 
+ROUNDING = 1e-6
+"""Spread of equal inputs, as a share of their size, that comes of rounding their mean."""
+
 
 def measure(context: ActivationContext) -> Tensor:
     if context.inputs is None:
         return None
     spread = tf.math.reduce_std(context.inputs, axis=[1, 2])
+    constant = spread <= ROUNDING * tf.reduce_mean(tf.abs(context.inputs), axis=[1, 2])
     gain = tf.math.divide_no_nan(tf.math.reduce_std(context.outputs, axis=[1, 2]), spread)
-    return tf.where(tf.equal(spread, 0.0), NOT_MEASURED, gain)
+    return tf.where(constant, NOT_MEASURED, gain)
 
 
 def measure_numpy(context: ActivationContext) -> Array | None:
     if context.inputs is None:
         return None
     spread = np.std(context.inputs, axis=(1, 2))
-    gain = np.std(context.outputs, axis=(1, 2)) / np.where(spread == 0.0, 1.0, spread)
-    return np.where(spread == 0.0, NOT_MEASURED, gain)
+    constant = spread <= ROUNDING * np.mean(np.abs(context.inputs), axis=(1, 2))
+    gain = np.std(context.outputs, axis=(1, 2)) / np.where(constant, 1.0, spread)
+    return np.where(constant, NOT_MEASURED, gain)
 
 
 SPEC = SignalSpec(

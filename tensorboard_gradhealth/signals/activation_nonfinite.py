@@ -39,4 +39,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     merge="sum",
+    grouped="sum",
 )

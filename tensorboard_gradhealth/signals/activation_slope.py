@@ -38,4 +38,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    grouped="rms",
 )

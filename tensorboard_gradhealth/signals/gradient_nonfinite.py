@@ -51,4 +51,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    grouped="sum",
 )

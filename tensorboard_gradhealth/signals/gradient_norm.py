@@ -26,4 +26,11 @@ SPEC = SignalSpec(
     description="Euclidean norm of each variable's gradient before clipping. Compare layers "
     "with each other, not with an absolute limit.",
 )
-SIGNAL = Signal(SPEC, phase="gradient", cost="light", measure=measure, measure_numpy=measure_numpy)
+SIGNAL = Signal(
+    SPEC,
+    phase="gradient",
+    cost="light",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    grouped="norm",
+)

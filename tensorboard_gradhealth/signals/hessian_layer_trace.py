@@ -22,4 +22,4 @@ SPEC = SignalSpec(
     description="Part of the trace of the Hessian that belongs to each variable; minimum and "
     "maximum are one standard error away.",
 )
-SIGNAL = Signal(SPEC, phase="curvature", cost="full", measure=measure)
+SIGNAL = Signal(SPEC, phase="curvature", cost="full", measure=measure, grouped="sum")

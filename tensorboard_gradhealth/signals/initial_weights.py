@@ -29,4 +29,4 @@ SPEC = SignalSpec(
     description="Mean, standard deviation and range of each variable before the first step, and "
     "the share of its elements that are exactly 0.",
 )
-SIGNAL = Signal(SPEC, phase="start", cost="standard", measure=measure)
+SIGNAL = Signal(SPEC, phase="start", cost="standard", measure=measure, grouped="pooled")

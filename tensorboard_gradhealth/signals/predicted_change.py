@@ -20,4 +20,6 @@ SPEC = SignalSpec(
     "loss would change if it were a straight line. Positive where momentum carries a variable "
     "uphill; all variables together are what `step_overshoot` holds the real change against.",
 )
-SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure, cadence="sample")
+SIGNAL = Signal(
+    SPEC, phase="update", cost="standard", measure=measure, cadence="sample", grouped="sum"
+)

@@ -41,4 +41,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    grouped="ratio",
 )

@@ -26,4 +26,6 @@ SPEC = SignalSpec(
     description="Norm of each variable before the step, divided by its norm when it was first "
     "measured. A layer that keeps growing makes its own gradient, or that of the next one, grow.",
 )
-SIGNAL = Signal(SPEC, phase="update", cost="standard", measure=measure, cadence="sample")
+SIGNAL = Signal(
+    SPEC, phase="update", cost="standard", measure=measure, cadence="sample", grouped="growth"
+)

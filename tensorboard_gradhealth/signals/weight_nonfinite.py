@@ -42,4 +42,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    grouped="sum",
 )

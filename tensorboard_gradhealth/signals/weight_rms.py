@@ -10,7 +10,7 @@ from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: UpdateContext) -> Tensor:
-    sizes = [float(variable.shape.num_elements()) for variable in context.variables]
+    sizes = [float(variable.shape.num_elements() or 1) for variable in context.variables]
     return tf.sqrt(context.squared_weights / tf.constant(sizes))
 
 
@@ -34,4 +34,5 @@ SIGNAL = Signal(
     measure=measure,
     measure_numpy=measure_numpy,
     cadence="sample",
+    grouped="rms",
 )

@@ -22,7 +22,7 @@ from tensorboard_gradhealth.training import keras_model
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.recorder import StepRecorder, current_graph
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any
@@ -67,6 +67,7 @@ class ActivationHooks:
         # Linear layers of this step by the `id` of their output, which is kept alive beside them.
         self._producers: dict[int, tuple[Tensor, Any, Tensor]] = {}
         self._seen: list[_Seen] = []
+        self._call_graph: Any = None  # what a call of the model that is measured as one puts ops in
         self._output_layers = keras_model.output_layers(model)
 
     def begin(self) -> None:
@@ -74,6 +75,21 @@ class ActivationHooks:
         self._calls.clear()
         self._producers.clear()
         self._seen.clear()
+
+    @contextlib.contextmanager
+    def one_call(self) -> Iterator[None]:
+        """Measures together, at its end, what one call of the model meets.
+
+        That is for steps whose tensors cannot be read from outside.
+        """
+        before, self._call_graph = self._call_graph, current_graph()
+        try:
+            yield
+            with self._guard.protect("activations"):
+                self.finish()
+        finally:
+            self._call_graph = before
+            self._seen.clear()
 
     def finish(self, loss: Tensor | None = None) -> None:
         """Measures what was seen in the step: activations of equal shape and function together.
@@ -141,10 +157,11 @@ class ActivationHooks:
         self._instrument.add_rows("activation", [row])
         key = _function_key(layer, function)
         self._seen.append(_Seen(row, function, key, tf.stop_gradient(outputs), sample))
-        if not self._recorder.in_step:
+        if not (self._recorder.in_step or current_graph() is self._call_graph):
             # In a branch or a loop of the model: what is in there cannot be read from outside.
+            outside, self._seen = self._seen[:-1], self._seen[-1:]
             self.finish()
-            self._seen.clear()
+            self._seen = outside
 
     def _measure(self, group: list[_Seen]) -> None:
         names = [seen.row.name for seen in group]

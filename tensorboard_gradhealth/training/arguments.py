@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import os
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from tensorboard_gradhealth.actions import Action, Call, OnFinding
 from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.signals._base import Signal
+from tensorboard_gradhealth.training.row_groups import RowGroups
 from tensorboard_gradhealth.training.windows import WindowFolder
 from tensorboard_gradhealth.types import RunInfo
 
@@ -24,12 +27,16 @@ class Options:
       layers: Searched for in the names of variables and activations; those without are left out.
       folder: Cuts steps into windows.
       engine: Arguments of `rules.Engine`.
+      actions: What to do when findings open.
+      groups: Which rows become one; `None` if none do.
     """
 
     signals: Sequence[Signal]
     layers: re.Pattern[str]
     folder: WindowFolder
     engine: Mapping[str, Any]
+    actions: Sequence[Action]
+    groups: RowGroups | None
 
 
 @dataclasses.dataclass(frozen=True)
@@ -70,10 +77,12 @@ def options(
     preset: str,
     signals: Sequence[str] | None,
     layers: str | None,
-    log_every: int,
+    log_every: int | datetime.timedelta,
     budget: int,
     ignore: Mapping[str, bool | str] | None,
     limits: Mapping[str, Mapping[str, float]] | None,
+    on_finding: Sequence[OnFinding],
+    group_by: int | str | None,
 ) -> Options:
     """Checks what was given; `HealthCallback` says what it means.
 
@@ -82,12 +91,53 @@ def options(
     """
     engine = {"ignore": ignore, "limits": limits}
     Engine(RunInfo(), **engine)  # type: ignore[arg-type]  # refuses unknown names now, not later
+    by = grouping(group_by)
+    measured = preset_signals(preset) if signals is None else named_signals(signals)
+    if by is not None and {signal.grouped for signal in measured} & {"ratio", "growth"}:
+        sizes = named_signals(["weight_rms"])  # without which ratios cannot be combined
+        measured = tuple(dict.fromkeys([*measured, *sizes]))
     return Options(
-        preset_signals(preset) if signals is None else named_signals(signals),
+        measured,
         pattern("layers", layers),
-        WindowFolder(at_least("log_every", log_every, 1), at_least("budget", budget, 100)),
+        WindowFolder(_window("log_every", log_every), at_least("budget", budget, 100)),
         engine,
+        actions(on_finding),
+        None if by is None else RowGroups(by, measured),
     )
+
+
+def grouping(group_by: Any) -> re.Pattern[str] | int | None:
+    """Returns what rows are grouped by, if they are.
+
+    Raises:
+      ValueError: It is neither a depth nor a regular expression.
+    """
+    if group_by is None or isinstance(group_by, str):
+        return None if group_by is None else pattern("group_by", group_by)
+    if isinstance(group_by, bool) or not isinstance(group_by, int) or group_by < 1:
+        raise ValueError(
+            f"group_by={group_by!r} is not accepted: give how many components of a layer's path "
+            'name its group, >= 1, or a regular expression, for example "encoder/block_[0-9]+".'
+        )
+    return group_by
+
+
+def actions(given: Sequence[OnFinding]) -> tuple[Action, ...]:
+    """Returns actions, and functions as actions.
+
+    Raises:
+      ValueError: It is no sequence of them.
+    """
+    if not (isinstance(given, (list, tuple)) and all(map(_acts, given))):
+        raise ValueError(
+            f"on_finding={given!r} is not accepted: give a list of actions, such as "
+            "gradhealth.actions.StopTraining(), and of functions of a finding."
+        )
+    return tuple(each if isinstance(each, Action) else Call(each) for each in given)
+
+
+def _acts(given: Any) -> bool:
+    return isinstance(given, Action) or (callable(given) and not isinstance(given, type))
 
 
 def pattern(name: str, value: Any) -> re.Pattern[str]:
@@ -103,6 +153,17 @@ def pattern(name: str, value: Any) -> re.Pattern[str]:
             f"{name}={value!r} is not accepted: give a regular expression that is searched for in "
             f'the names of layers, for example "encoder/.*/dense" ({error}).'
         ) from error
+
+
+def _window(name: str, value: Any) -> int | datetime.timedelta:
+    if isinstance(value, datetime.timedelta) and value > datetime.timedelta():
+        return value
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ValueError(
+            f"{name}={value!r} is not accepted: give a whole number >= 1 of steps, or a time, for "
+            "example datetime.timedelta(seconds=30)."
+        )
+    return value
 
 
 def at_least(name: str, value: Any, least: int) -> int:

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from tensorboard_gradhealth.training.windows import DENSE_STEPS
+
 FIRST_STEPS = (10, 20, 30, 40, 50)
 """A learning rate that is too high shows early; but step 0 has enough to trace already."""
 EVERY = 100
 """Steps from one look to the next after those."""
 SOON = 20
 """Steps that lie between two looks at least, where time alone decides."""
+
+
+SAMPLE_EVERY = 10
+"""Steps from one that is measured in full to the next, once `DENSE_STEPS` are over."""
 
 
 class Cadence(Protocol):
@@ -72,6 +78,25 @@ class ShareCadence:
 
     def trained(self, seconds: float) -> None:
         self._wait -= seconds
+
+
+class SampleCadence:
+    """Says which steps to measure in full: the first ones, then one in `SAMPLE_EVERY`.
+
+    Args:
+      step: The step that training goes on with, which is one of them.
+    """
+
+    def __init__(self, step: int) -> None:
+        self._next = step
+
+    def due(self, step: int) -> bool:
+        """Whether to measure the `step`-th step in full."""
+        return step < DENSE_STEPS or step >= self._next
+
+    def measured(self, step: int) -> None:
+        """Says that the step is measured in full."""
+        self._next = step + SAMPLE_EVERY
 
 
 def _after(step: int) -> int:

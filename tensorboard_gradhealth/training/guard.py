@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import contextlib
+import dataclasses
+import functools
 import traceback
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 from tensorboard_gradhealth.curvature.reasons import NotMeasurable
+from tensorboard_gradhealth.signals._base import Signal
+from tensorboard_gradhealth.types import NOT_MEASURED
 
 
 class MonitorWarning(UserWarning):
@@ -35,6 +40,21 @@ class Guard:
             frame = traceback.extract_tb(error.__traceback__)[-1]
             where = f"{frame.filename.rpartition('/')[2]}:{frame.lineno}"
             self.report(what, f"{type(error).__name__}: {error} ({where})")
+
+    def shield(self, signals: Iterable[Signal]) -> list[Signal]:
+        """Returns the same signals; one that raises is reported, and not measured from then on."""
+        return [
+            dataclasses.replace(signal, measure=functools.partial(self._measure, signal))
+            for signal in signals
+        ]
+
+    def _measure(self, signal: Signal, context: Any) -> Any:
+        if signal.spec.name not in self.reports:
+            with self.protect(signal.spec.name):
+                return signal.measure(context)
+        if signal.phase in ("feature", "class"):
+            return context.before
+        return NOT_MEASURED if signal.phase == "start" else None
 
     def report(self, what: str, reason: str) -> None:
         """Says once that `what` is not measured, and why."""

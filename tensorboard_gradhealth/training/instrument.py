@@ -86,6 +86,12 @@ class Instrument:
         """Whether any signal of this phase is measured in the step that is being traced or run."""
         return any(signal.phase == phase for signal in self._active())
 
+    @property
+    def left_out(self) -> frozenset[str]:
+        """Names of the signals that are not measured now."""
+        measured = {signal.spec.name for signal in self._active()}
+        return frozenset(signal.spec.name for signal in self._signals) - measured
+
     def gradients(self, names: Sequence[str], gradients: Sequence[Tensor]) -> None:
         """Measures the gradients of one optimizer call, before clipping."""
         self._measure("gradient", names, GradientContext(gradients))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import datetime
 import functools
 import os
 import time
@@ -11,8 +13,11 @@ from typing import Any
 import keras
 import numpy as np
 
+from tensorboard_gradhealth.actions import OnFinding
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.training import arguments, distribution, keras_model, model_facts
+from tensorboard_gradhealth.training.action_runner import ActionRunner
+from tensorboard_gradhealth.training.cadence import SampleCadence
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.keras_hooks import KerasHooks
@@ -20,13 +25,9 @@ from tensorboard_gradhealth.training.keras_probes import KerasProbes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.windows import DENSE_STEPS
 from tensorboard_gradhealth.types import Finding
 
 RING_STEPS = 64
-
-SAMPLE_EVERY = 10
-"""Signals of cadence `sample` are measured at one step in so many, once `DENSE_STEPS` are over."""
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:
@@ -58,7 +59,16 @@ class HealthCallback(keras.callbacks.Callback):
       signals: Names of the signals to measure, instead of a preset.
       layers: Regular expression: only variables and activations are measured in whose names it is
         found, `"encoder/"` for example; all of them, if not given.
-      log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
+      group_by: Makes one row of many variables or activations, for models of thousands: a number of
+        path components (2 puts `block_3/moe/expert_7/kernel` under `block_3/moe`), or a regular
+        expression that is searched for in their names and whose first parenthesis, or else match,
+        names the group. Rows of different role or activation function stay apart; `x128` in a
+        name says how many a row holds. Norms are those of all members together, and ratios are
+        of such norms; counts and predicted changes are added; shares and gains are means over all
+        elements or units. What was not measured of a member is left out.
+      log_every: Length of a record once the first 51 steps, logged one by one, are over: a number
+        of steps >= 1, or a time as `datetime.timedelta(seconds=30)`. Whatever it is, every step is
+        measured and in some record.
       budget: About how many records a log may hold; windows grow to keep to it; >= 100.
       ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
         variables or activations that it should not judge.
@@ -68,6 +78,9 @@ class HealthCallback(keras.callbacks.Callback):
         `(x, y, sample_weight)`; that of the step, if not given. Needed under `MirroredStrategy`.
       probe_batch_size: Examples of it that are differentiated at a time, which bounds memory.
       max_share: Time that curvature may take, as a share of that of training.
+      on_finding: What to do when a finding opens; nothing, if not given. A list of
+        `gradhealth.actions`, such as `StopTraining()`, and of functions that take a `Finding`,
+        which are called from severity `warning` on.
       verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.
 
     Attributes:
@@ -91,13 +104,15 @@ class HealthCallback(keras.callbacks.Callback):
         preset: str = "standard",
         signals: Sequence[str] | None = None,
         layers: str | None = None,
-        log_every: int = 10,
+        group_by: int | str | None = None,
+        log_every: int | datetime.timedelta = 10,
         budget: int = 1500,
         ignore: Mapping[str, bool | str] | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
         probe_data: Any = None,
         probe_batch_size: int | None = None,
         max_share: float = 0.05,
+        on_finding: Sequence[OnFinding] = (),
         verbose: int = 1,
     ) -> None:
         super().__init__()
@@ -110,17 +125,22 @@ class HealthCallback(keras.callbacks.Callback):
             budget=budget,
             ignore=ignore,
             limits=limits,
+            on_finding=on_finding,
+            group_by=group_by,
         )
         self._writer = RunWriter(arguments.directory(log_dir))
         self._verbose = verbose
         self._guard = Guard()
+        shielded = self._guard.shield(self._options.signals)
+        self._options = dataclasses.replace(self._options, signals=shielded)
+        self._actions = ActionRunner(self._options.actions, self._stop, self._print)
         self._broken = False
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
         self._probes: KerasProbes | None = None
         self._last_batch = -1
         self._steps = 0
-        self._sampled = 0
+        self._sampling = SampleCadence(0)
         self._untold = 0  # steps that the session has not heard of
 
     @property
@@ -132,8 +152,14 @@ class HealthCallback(keras.callbacks.Callback):
         """Hooks the training step of `model`. Keras calls it before it traces the step.
 
         Raises:
+          TypeError: It is not a model of Keras 3.
           ValueError: The model is not compiled.
         """
+        if not isinstance(model, keras.Model):
+            raise TypeError(
+                f"HealthCallback needs a model of Keras 3, and this one is of {type(model)}. "
+                "With TF_USE_LEGACY_KERAS=1, tf.keras is Keras 2: import keras instead."
+            )
         super().set_model(model)
         if not getattr(model, "compiled", False):
             raise ValueError(
@@ -146,9 +172,10 @@ class HealthCallback(keras.callbacks.Callback):
     def _install(self, model: keras.Model) -> None:
         if self._session is None:
             self._start(model)
+        self._actions.model = model
         self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard, self._others)
         self._hooks.install()
-        self._sampled = self._steps - SAMPLE_EVERY  # the first trace is of a step in full
+        self._sampling = SampleCadence(self._steps)  # the first trace is of a step in full
         assert self._session is not None
         if self._probes is not None and self._probes.fits(model):
             return
@@ -182,6 +209,8 @@ class HealthCallback(keras.callbacks.Callback):
             echo=self._print,
             first_step=_steps_taken(model),
             others=self._others,
+            actions=self._actions,
+            groups=self._options.groups,
         )
         self._session.facts.update(model_facts.facts(model))
         self._session.start(keras_model.described(model))
@@ -201,10 +230,10 @@ class HealthCallback(keras.callbacks.Callback):
         assert self._hooks is not None and self._probes is not None
         self._tell_session()
         probed = self._probes.due(self._steps)
-        turn = self._steps < DENSE_STEPS or self._steps - self._sampled >= SAMPLE_EVERY
-        self._hooks.measure(lean=not (probed or turn))
-        if probed or turn:
-            self._sampled = self._steps
+        full = probed or self._sampling.due(self._steps)
+        self._hooks.measure(lean=not full)
+        if full:
+            self._sampling.measured(self._steps)
         if probed:
             self._probes.attach(self._steps)
         self._begun = time.perf_counter()
@@ -243,6 +272,9 @@ class HealthCallback(keras.callbacks.Callback):
         assert self._session is not None
         self._session.finish()
         self._print(self._session.summary())
+
+    def _stop(self) -> None:
+        self.model.stop_training = True
 
     def _print(self, message: str) -> None:
         if self._verbose:

@@ -27,7 +27,7 @@ from tensorboard_gradhealth.training.patches import Patches
 from tensorboard_gradhealth.training.probe import Probes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica, ReplicaHooks
-from tensorboard_gradhealth.training.traces import Traces
+from tensorboard_gradhealth.training.traces import Traces, outermost_function
 
 Tensor = Any
 
@@ -62,7 +62,11 @@ class Trained:
 
 
 class LoopHooks:
-    """Measures every step between `install` and `remove` that runs inside `recording`."""
+    """Measures every step between `install` and `remove` that runs inside `recording`.
+
+    Attributes:
+      graph: What the last step was traced into; `None` if it ran eagerly or was traced before.
+    """
 
     def __init__(
         self,
@@ -73,6 +77,7 @@ class LoopHooks:
         guard: Guard,
         others: Sequence[Replica] = (),
     ) -> None:
+        self.graph: Any = None
         self._trained = trained
         self._model = model
         self._instrument = instrument
@@ -98,7 +103,7 @@ class LoopHooks:
         """Hooks the optimizers and, if there is one, the model."""
         self._optimizers.install(self._patches)
         for optimizer in self._trained.optimizers:
-            self._patches.wrap(optimizer, "apply", _apply)
+            self._patches.wrap(optimizer, "apply", self._apply)
         if self._model is not None:
             self._activations = ActivationHooks(
                 self._model, self._instrument, self._recorder, self._guard
@@ -114,8 +119,13 @@ class LoopHooks:
         self._patches.undo()
 
     @contextlib.contextmanager
-    def recording(self) -> Iterator[None]:
-        """Measures the step that is taken inside."""
+    def recording(self, lean: bool = False) -> Iterator[None]:
+        """Measures the step that is taken inside.
+
+        Args:
+          lean: Whether to measure only what is cheap enough for every step.
+        """
+        self._set_lean(lean)
         with self._guard.protect("the run any further"):
             self._begin()
         try:
@@ -125,19 +135,30 @@ class LoopHooks:
             for recorder in self._recorders():
                 recorder.end()
 
+    def _set_lean(self, lean: bool) -> None:
+        if lean == self._instrument.lean:
+            return
+        self._instrument.lean = lean
+        for other in self._others.values():
+            other.measure(lean)
+        left_out = self._instrument.left_out
+        for recorder in self._recorders():
+            recorder.left_out = left_out
+
     def finish(self, loss: Tensor | None) -> None:
         """Gathers what the step that was just taken left, and its loss, float `[]`."""
         if loss is not None:
             loss = tf.cast(loss, tf.float32)
         # What was not there before has variables that are not in the traced function.
         carried = sum(recorder.carried for recorder in self._recorders())
-        self._gather(loss, self._learning_rate, carried)
+        self._gather(loss, self._learning_rate, carried, self._instrument.lean)
 
     def loss(self, value: Tensor) -> None:
         """Takes the loss from inside the step."""
         self._instrument.step(StepContext(loss=value))
 
     def _begin(self) -> None:
+        self.graph = None
         self._traces.begin()
         self._optimizers.begin()
         self._begin_model()
@@ -156,7 +177,9 @@ class LoopHooks:
         if self._activations is not None:
             self._activations.begin()
 
-    def _gather_step(self, loss: Tensor | None, learning_rate: Tensor, carried: int) -> None:
+    def _gather_step(
+        self, loss: Tensor | None, learning_rate: Tensor, carried: int, lean: bool
+    ) -> None:
         self._recorder.begin()
         try:
             self._direction.finish(self._optimizers.rows())
@@ -174,6 +197,7 @@ class LoopHooks:
             other.inputs([*args, *kwargs.values()][0])
         if not self._recorder.recording:
             return original(*args, **kwargs)
+        self._note_graph()
         if not self._model.built:  # Keras only looks for shapes
             self._recorder.end()
             try:
@@ -187,15 +211,22 @@ class LoopHooks:
             self._inputs_seen = True
             with self._guard.protect("inputs"):
                 self._see_inputs([*args, *kwargs.values()][0])
-        return original(*args, **kwargs)
+        assert self._activations is not None
+        if self._others:  # which are merged activation by activation
+            return original(*args, **kwargs)
+        with self._activations.one_call():
+            return original(*args, **kwargs)
+
+    def _note_graph(self) -> None:
+        self.graph = outermost_function() or self.graph
 
     def _see_inputs(self, inputs: Any) -> None:
         assert self._data is not None
         self._data.inputs((inputs,))
         self._instrument.step(StepContext(inputs=self._data.float_inputs))
 
-
-@unconverted
-def _apply(original: Any, *args: Any, **kwargs: Any) -> Any:
-    """Keeps AutoGraph out of what hooks an optimizer that is called right from the user's step."""
-    return original(*args, **kwargs)
+    @unconverted  # keeps AutoGraph out of what hooks an optimizer that a step calls
+    def _apply(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        if self._recorder.recording:
+            self._note_graph()
+        return original(*args, **kwargs)

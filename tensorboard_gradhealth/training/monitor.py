@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import os
 import weakref
 from collections.abc import Callable, Mapping, Sequence
@@ -12,15 +13,19 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from tensorboard_gradhealth.actions import OnFinding
 from tensorboard_gradhealth.lazy import unconverted
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.training import arguments, distribution, keras_model, model_facts
+from tensorboard_gradhealth.training.action_runner import ActionRunner
+from tensorboard_gradhealth.training.cadence import SampleCadence
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.loop_hooks import LoopHooks, Trained
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
+from tensorboard_gradhealth.training.step_versions import StepVersions
 from tensorboard_gradhealth.types import Finding
 
 Tensor = Any
@@ -74,16 +79,30 @@ class HealthMonitor:
       signals: Names of the signals to measure, instead of a preset.
       layers: Regular expression: only variables and activations are measured in whose names it is
         found, `"encoder/"` for example; all of them, if not given.
-      log_every: Steps in a record once the first 51 steps, logged one by one, are over; >= 1.
+      group_by: Makes one row of many variables or activations, for models of thousands: a number of
+        path components (2 puts `block_3/moe/expert_7/kernel` under `block_3/moe`), or a regular
+        expression that is searched for in their names and whose first parenthesis, or else match,
+        names the group. Rows of different role or activation function stay apart; `x128` in a
+        name says how many a row holds. Norms are those of all members together, and ratios are
+        of such norms; counts and predicted changes are added; shares and gains are means over all
+        elements or units. What was not measured of a member is left out.
+      log_every: Length of a record once the first 51 steps, logged one by one, are over: a number
+        of steps >= 1, or a time as `datetime.timedelta(seconds=30)`. Whatever it is, every step is
+        measured and in some record.
       budget: About how many records a log may hold; windows grow to keep to it; >= 100.
       ignore: Findings not wanted: rule name to `True`, or to a regular expression of the names of
         variables or activations that it should not judge.
       limits: Thresholds that replace a rule's own: rule name to limit name to number; each rule's
         page lists them.
+      on_finding: What to do when a finding opens; nothing, if not given. A list of
+        `gradhealth.actions`, such as `StopTraining()`, and of functions that take a `Finding`,
+        which are called from severity `warning` on.
       verbose: 1 prints each finding when it opens and a summary at the end; 0 prints nothing.
 
     Attributes:
       findings: What was found so far, root causes first. Kept after `close`.
+      should_stop: Whether an action of `on_finding` wants the loop to end; it is for the loop to
+        look at it.
 
     Raises:
       ValueError: An argument is not accepted, or an open monitor has the same log directory or
@@ -106,10 +125,12 @@ class HealthMonitor:
         preset: str = "standard",
         signals: Sequence[str] | None = None,
         layers: str | None = None,
-        log_every: int = 10,
+        group_by: int | str | None = None,
+        log_every: int | datetime.timedelta = 10,
         budget: int = 1500,
         ignore: Mapping[str, bool | str] | None = None,
         limits: Mapping[str, Mapping[str, float]] | None = None,
+        on_finding: Sequence[OnFinding] = (),
         verbose: int = 1,
     ) -> None:
         path = arguments.directory(log_dir)
@@ -121,13 +142,21 @@ class HealthMonitor:
             budget=budget,
             ignore=ignore,
             limits=limits,
+            on_finding=on_finding,
+            group_by=group_by,
         )
-        self._signals = [s for s in options.signals if s.phase not in _NOT_IN_LOOPS]
+        self._guard = Guard()
+        measurable = (s for s in options.signals if s.phase not in _NOT_IN_LOOPS)
+        self._signals = self._guard.shield(measurable)
         trained = Trained(model, *_trained(model, variables, optimizer))
         self._verbose = verbose
-        self._guard = Guard()
+        self.should_stop = False
+        self._actions = ActionRunner(options.actions, self._stop, self._print)
+        self._actions.model = model
         self._loss_is_given = self._closed = self._broken = False
         self._steps = 0
+        self._sampling = SampleCadence(0)
+        self._versions = StepVersions()
         self._recorder = StepRecorder(
             RING_STEPS, lambda reason: self._guard.report("all layers", reason), grows=True
         )
@@ -157,6 +186,10 @@ class HealthMonitor:
     def step(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Takes one training step, `function(*args, **kwargs)`, and measures it.
 
+        Once 51 steps are over, what is costly is measured at one step in ten. The others call a
+        copy of `function` that measures less, if it is a `tf.function`; if it is plain Python
+        around one, each step is measured in full, so better hand in the `tf.function` itself.
+
         Args:
           function: Plain Python or a `tf.function`, compiled or not. One call is one step: all
             optimizers of a step belong into one function. Its loss is what it returns, one number
@@ -179,9 +212,13 @@ class HealthMonitor:
             )
         if self._broken or self._session is None:
             return function(*args, **kwargs)
-        with self._hooks.recording():
-            result = function(*args, **kwargs)
+        lean = None if self._sampling.due(self._steps) else self._versions.lean(function)
+        with self._hooks.recording(lean is not None):
+            result = (lean or function)(*args, **kwargs)
         with self._guard.protect("the run any further"):
+            if lean is None:
+                self._sampling.measured(self._steps)
+                self._versions.taken(function, self._hooks.graph)
             self._take_in(result)
         self._broken = "the run any further" in self._guard.reports
         return result
@@ -247,6 +284,8 @@ class HealthMonitor:
             echo=self._print,
             first_step=first_step,
             others=self._others,
+            actions=self._actions,
+            groups=options.groups,
         )
         for signal in options.signals:
             if signal.phase in _NOT_IN_LOOPS:
@@ -271,6 +310,9 @@ class HealthMonitor:
         wanted = any(signal.spec.name == "loss" for signal in self._signals)
         if wanted and loss is None and not self._loss_is_given:
             self._guard.report("loss", _NO_LOSS)
+
+    def _stop(self) -> None:
+        self.should_stop = True
 
     def _print(self, message: str) -> None:
         if self._verbose:

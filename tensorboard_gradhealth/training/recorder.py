@@ -50,6 +50,10 @@ class StepRecorder:
     given to `report`, because the ring cannot grow under functions that are already compiled.
     Where steps run eagerly there are none, and the ring grows.
 
+    Attributes:
+      left_out: Signals that the step under way does not measure, wherever it might: what comes from
+        outside its graph is then neither read nor reset.
+
     Args:
       capacity: Steps the ring holds, >= 1.
       report: Called with a sentence about a measurement that cannot be kept.
@@ -67,6 +71,7 @@ class StepRecorder:
         replica: int = 0,
     ) -> None:
         self.capacity = capacity
+        self.left_out: frozenset[str] = frozenset()
         self._replica = replica
         self._grows = grows
         self.slots: dict[tuple[str, tuple[str, ...]], Slot] = {}
@@ -91,7 +96,7 @@ class StepRecorder:
     @property
     def in_step(self) -> bool:
         """Whether tensors made right now can be read at the end of the step under way."""
-        return _graph() is self._graph
+        return current_graph() is self._graph
 
     @property
     def carried(self) -> int:
@@ -105,7 +110,7 @@ class StepRecorder:
 
     def begin(self) -> None:
         """Starts a training step."""
-        self._graph = _graph()
+        self._graph = current_graph()
         self._values = {}
 
     def end(self) -> None:
@@ -182,16 +187,19 @@ class StepRecorder:
         row = tf.concat(parts, axis=0)[tf.newaxis] if parts else tf.zeros([1, 0])
         self._ring.scatter_update(tf.IndexedSlices(row, position[tf.newaxis]))
         self._steps.assign_add(1)
-        for (_, rows), carrier in self._carriers.items():
+        for (_, rows), carrier in self._met().items():
             carrier.assign(_absent(rows))
 
     def _gather(self) -> dict[tuple[str, tuple[str, ...]], Tensor]:
         values = dict(self._values)
-        for key, carrier in self._carriers.items():
+        for key, carrier in self._met().items():
             carried = carrier.read_value()
             outside = values.get(key, carried)
             values[key] = tf.where(tf.equal(carried, NOT_MEASURED), outside, carried)
         return values
+
+    def _met(self) -> dict[tuple[str, tuple[str, ...]], Any]:
+        return {key: each for key, each in self._carriers.items() if key[0] not in self.left_out}
 
     def _make_room(self, values: dict[tuple[str, tuple[str, ...]], Tensor]) -> None:
         """Gives measurements that have none their columns in the ring, if it can still grow."""
@@ -221,5 +229,6 @@ def _absent(rows: Sequence[str]) -> Tensor:
     return tf.fill([len(rows)], NOT_MEASURED)
 
 
-def _graph() -> Any:
+def current_graph() -> Any:
+    """Returns what ops are put into right now; "eager" where they run at once."""
     return "eager" if tf.executing_eagerly() else tf.compat.v1.get_default_graph()

@@ -14,15 +14,18 @@ from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals._base import EpochContext, Phase, Signal
 from tensorboard_gradhealth.storage.reader import UnreadableRun
 from tensorboard_gradhealth.storage.writer import RunWriter
+from tensorboard_gradhealth.training.action_runner import ActionRunner
 from tensorboard_gradhealth.training.columns import Columns
 from tensorboard_gradhealth.training.flight_recorder import FlightRecorder
 from tensorboard_gradhealth.training.instrument import Instrument
 from tensorboard_gradhealth.training.past import Past, join, read_past
-from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.recorder import Slot, StepRecorder
 from tensorboard_gradhealth.training.replica import Replica, merged_rows, merged_running
+from tensorboard_gradhealth.training.row_groups import RowGroups
 from tensorboard_gradhealth.training.windows import Window, WindowFolder
 from tensorboard_gradhealth.types import (
     NOT_MEASURED,
+    Axis,
     Finding,
     Flight,
     Record,
@@ -56,6 +59,8 @@ class Session:
       echo: Prints one text; called when a finding opens.
       first_step: Number of the first step that the recorder will hold.
       others: The other replicas of the training.
+      actions: Called when findings open.
+      groups: Says which rows become one; none do, if not given.
     """
 
     def __init__(
@@ -70,6 +75,8 @@ class Session:
         echo: Callable[[str], None],
         first_step: int = 0,
         others: Sequence[Replica] = (),
+        actions: ActionRunner | None = None,
+        groups: RowGroups | None = None,
     ) -> None:
         self.facts: dict[str, Any] = {}
         self.not_measured: dict[str, str] = {}
@@ -83,6 +90,9 @@ class Session:
         self._engine_options = engine_options
         self._echo = echo
         self._offset = first_step
+        self._taken = 0
+        self._actions = actions or ActionRunner()
+        self._groups = groups
         self._unread = 0
         self._next_running = 0
         self._written = 0
@@ -105,9 +115,11 @@ class Session:
 
     def after_steps(self, count: int) -> None:
         """Says that `count` more steps were taken; reads and judges when a window is due."""
+        self._taken += count
         self._unread += count
         if self._unread >= min(self._folder.due(), self._recorder.capacity - count):
             self.read()
+        self._actions.watch(self._offset + self._taken)
 
     def read(self) -> None:
         """Takes in every step that was not read yet."""
@@ -115,11 +127,14 @@ class Session:
         first, rows = self._recorder.read()
         if not len(rows):
             return
+        slots = list(self._recorder.slots.values())
         if self._others:
-            slots = self._recorder.slots.values()
             rows = merged_rows(rows, slots, self._others, self._measured)
-        engine = self._engine or self._start(first + self._offset)
-        self._follow_layout(first + self._offset)
+        if self._groups is not None:
+            self._groups.follow(self._instrument.rows)
+            rows, slots = self._groups.steps(rows, slots)
+        engine = self._engine or self._start(first + self._offset, slots)
+        self._follow_layout(first + self._offset, slots)
         self._flights.add(first, rows)
         for window in self._windows(first, rows):
             self._take(window, engine)
@@ -197,10 +212,10 @@ class Session:
             first, rows = first + bad + 1, rows[bad + 1 :]
         yield from self._folder.add(first, rows)
 
-    def _start(self, step: int) -> Engine:
+    def _start(self, step: int, slots: Sequence[Slot]) -> Engine:
         """Starts judging, with what the log holds of the steps before."""
         past = self._read_past()
-        self._follow_layout(step)
+        self._follow_layout(step, slots)
         self._folder.resume(len(past.records))
         self._flights.left = max(0, self._flights.left - past.flights)
         self._first_nonfinite = past.first_nonfinite_step
@@ -217,6 +232,7 @@ class Session:
         for record in past.comparable(self._info):  # the same records give the same findings
             self._engine.feed(record)
         self._told.update(f.id for f in self._engine.findings if f.severity != "info")
+        self._actions.resume(self._engine.findings)
         return self._engine
 
     def _read_past(self) -> Past:
@@ -241,7 +257,7 @@ class Session:
             self._tell(record.step)
 
     def _tell(self, step: int) -> None:
-        """Keeps the steps before, and prints each finding that opened or grew beyond `info`."""
+        """Keeps the steps before, prints findings that opened or grew beyond `info`, and acts."""
         new = [f for f in self.findings if f.severity != "info" and f.id not in self._told]
         self._told.update(finding.id for finding in new)
         flight = self._flights.take(step - self._offset) if new else None
@@ -253,6 +269,7 @@ class Session:
         for finding in new:
             render = text.render_consequence if finding.caused_by else text.render_finding
             self._echo(render(finding))
+        self._actions.run(self.findings)
 
     def _record(self, window: Window) -> Record:
         signals = self._columns.sort(window.values)
@@ -282,7 +299,10 @@ class Session:
         values = np.full((len(names), len(spec.fields)), NOT_MEASURED, np.float32)
         for index, name in enumerate(names):
             values[index] = noted.get(name, NOT_MEASURED)
-        return values
+        if self._groups is None:
+            return values
+        self._groups.follow(self._instrument.rows)
+        return self._groups.noted(signal, values)
 
     def _running(self) -> dict[str, Array]:
         """Running statistics, with those of the steps that the log held before."""
@@ -305,18 +325,24 @@ class Session:
         self._next_running = min(self._next_running, first + position)
         return position
 
-    def _follow_layout(self, step: int) -> None:
+    def _follow_layout(self, step: int, slots: Sequence[Slot]) -> None:
         """Describes the rows at first, and again where a step has brought new ones."""
-        rows = [tuple(known) for known in self._instrument.rows.values()]
-        layout = tuple(self._recorder.slots), *rows  # as many others may have taken their place
+        layout = tuple(slots), *self._rows().values()  # as many others may have taken their place
         if layout != self._layout:
             self._layout = layout
             self._write_info(step)
-            self._columns = Columns(self._recorder.slots.values(), self._info)
+            self._columns = Columns(slots, self._info)
+
+    def _rows(self) -> dict[Axis, tuple[Row, ...]]:
+        """Returns the rows of the log."""
+        if self._groups is not None:
+            return self._groups.follow(self._instrument.rows)
+        return {axis: tuple(rows.values()) for axis, rows in self._instrument.rows.items()}
 
     def _write_info(self, step: int) -> None:
-        rows = {axis: tuple(known.values()) for axis, known in self._instrument.rows.items()}
-        info = RunInfo(rows, self._signals, dict(self.facts), dict(self.not_measured))
+        rows = self._rows()
+        facts = self.facts if self._groups is None else self._groups.facts(self.facts)
+        info = RunInfo(rows, self._signals, dict(facts), dict(self.not_measured))
         if info != self._info:
             self._info = info
             self._writer.write_info(info, step)

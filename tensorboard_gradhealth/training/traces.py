@@ -23,13 +23,14 @@ class Traces:
 
     def again(self) -> bool:
         """Whether this is another trace of the function that it was called from last."""
-        before, self._graph = self._graph, _outermost_function()
+        before, self._graph = self._graph, outermost_function()
         if before is None or self._graph is None:
             return False
         return self._graph is not before and bool(self._graph.name == before.name)
 
 
-def _outermost_function() -> Any:
+def outermost_function() -> Any:
+    """Returns the graph of the function that is being traced; `None` where nothing is."""
     if tf.executing_eagerly():
         return None
     graph = tf.compat.v1.get_default_graph()

@@ -1,15 +1,18 @@
 """Folds steps into windows, so that a run of any length leaves a log of bounded size.
 
 The first steps are kept one by one, because a learning rate that is too large shows only there.
-After them each window is `log_every` steps long, and twice as long each time the log has taken a
-tenth of what was left of its budget: a run of a million steps takes two thirds of it, one of a
-billion nine tenths.
+After them each window is `log_every` steps or seconds long, and twice as long each time the log has
+taken a tenth of what was left of its budget: with ten steps at first, a run of a million steps
+takes two thirds of it, one of a billion nine tenths.
 """
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator
+import datetime
+import sys
+import time
+from collections.abc import Callable, Iterator
 
 import numpy as np
 import numpy.typing as npt
@@ -87,13 +90,25 @@ class WindowFolder:
     """Cuts a stream of steps into windows.
 
     Args:
-      log_every: Length of a window after the dense first steps, >= 1.
+      log_every: Length of a window after the dense first steps: steps, >= 1, or the time that its
+        steps take, > 0. One of a time has at least one step, and ends when it is looked at.
       budget: Windows after which they double ever faster, >= 100.
+      clock: Returns seconds.
     """
 
-    def __init__(self, log_every: int, budget: int) -> None:
+    def __init__(
+        self,
+        log_every: int | datetime.timedelta,
+        budget: int,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._budget = budget
-        self._length = log_every
+        self._clock = clock
+        self._steps = sys.maxsize if isinstance(log_every, datetime.timedelta) else log_every
+        self._seconds = (
+            log_every.total_seconds() if isinstance(log_every, datetime.timedelta) else None
+        )
+        self._begun = clock()
         self._windows = 0
         self._doubling = DENSE_STEPS + self._share(DENSE_STEPS)
         self._short_ends = budget // 20
@@ -102,8 +117,8 @@ class WindowFolder:
 
     @property
     def length(self) -> int:
-        """Steps in the window under way."""
-        return 1 if self._windows < DENSE_STEPS else self._length
+        """Steps in the window under way, at most."""
+        return 1 if self._windows < DENSE_STEPS else self._steps
 
     def resume(self, windows: int) -> None:
         """Goes on in a log that holds `windows` already, where the run before stopped."""
@@ -112,7 +127,7 @@ class WindowFolder:
 
     def due(self) -> int:
         """Returns how many steps the window under way, or else the next one, needs to end."""
-        return self.length - (self._fold.steps if self._fold else 0)
+        return 1 if self._time_is_up() else self.length - (self._fold.steps if self._fold else 0)
 
     def add(self, first_step: int, rows: Array) -> Iterator[Window]:
         """Takes float32 `[steps, columns]` from `first_step` on; yields the windows they finish."""
@@ -122,11 +137,11 @@ class WindowFolder:
         while len(rows):
             if self._fold is None:
                 self._fold, self._first = Fold(rows.shape[1]), step
-            due = self.due()
+            due = self.length - self._fold.steps
             self._fold.add(rows[:due])
             step += min(due, len(rows))
             rows = rows[due:]
-            if self.due() == 0:
+            if self._fold.steps == self.length or self._time_is_up():
                 yield from self.flush()
 
     def flush(self) -> Iterator[Window]:
@@ -134,6 +149,7 @@ class WindowFolder:
         if self._fold is not None:
             fold, self._fold = self._fold, None
             self._count()
+            self._begun = self._clock()
             yield Window(self._first, self._first + fold.steps - 1, fold.result())
 
     def end(self) -> Iterator[Window]:
@@ -142,16 +158,30 @@ class WindowFolder:
         Thousands of short trainings, one after the other, would use up the budget with windows
         that are not full: from some number on, one that is not half full goes on in the next.
         """
-        if self._fold is not None and 2 * self._fold.steps < self.length:
+        if self._fold is not None and not self._half_full(self._fold):
             if self._short_ends == 0:
                 return
             self._short_ends -= 1
         yield from self.flush()
 
+    def _half_full(self, fold: Fold) -> bool:
+        if self._seconds is not None:
+            return 2 * (self._clock() - self._begun) >= self._seconds
+        return 2 * fold.steps >= self.length
+
+    def _time_is_up(self) -> bool:
+        """Whether a window that is measured in time, past the dense first steps, is long enough."""
+        if self._seconds is None or self._windows < DENSE_STEPS:
+            return False
+        return self._clock() - self._begun >= self._seconds
+
     def _count(self) -> None:
         self._windows += 1
         if self._windows >= self._doubling:
-            self._length *= 2
+            if self._seconds is None:
+                self._steps *= 2
+            else:
+                self._seconds *= 2
             self._doubling += self._share(self._doubling)
 
     def _share(self, used: int) -> int:

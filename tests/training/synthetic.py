@@ -10,8 +10,10 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from tensorboard_gradhealth.actions import Action
 from tensorboard_gradhealth.signals import preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
+from tensorboard_gradhealth.training.action_runner import ActionRunner
 from tensorboard_gradhealth.training.recorder import Slot
 from tensorboard_gradhealth.training.session import Session
 from tensorboard_gradhealth.training.windows import WindowFolder
@@ -60,6 +62,7 @@ class Training:
       capacity: Of the ring.
       rules: Instead of the real ones.
       budget: Of records.
+      actions: Called when findings open.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Training:
         capacity: int = 64,
         rules: Sequence[Any] | None = None,
         budget: int = 1500,
+        actions: Sequence[Action] = (),
     ) -> None:
         signals = preset_signals("standard")
         names = [f"layer_{i}" for i in range(layers)]
@@ -92,6 +96,8 @@ class Training:
         self.ring = Ring(slots, capacity)
         self.instrument = Rows(known)  # type: ignore[arg-type]
         self.printed: list[str] = []
+        self.stops = 0
+        self.actions = ActionRunner(actions, self._stop, self.printed.append)
         self.session = Session(
             RunWriter(log_dir),
             signals=signals,
@@ -101,6 +107,7 @@ class Training:
             engine_options={} if rules is None else {"rules": rules},
             echo=self.printed.append,
             first_step=first_step,
+            actions=self.actions,
         )
 
     def healthy(self, steps: int) -> Array:
@@ -115,6 +122,9 @@ class Training:
                 rows[:, slot.columns] = 1e-3
         rows[:, self.column("loss")] = np.linspace(0.5, 0.4, steps)
         return rows
+
+    def _stop(self) -> None:
+        self.stops += 1
 
     def column(self, signal: str) -> int:
         """Returns the first column of a signal."""

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 
 from tensorboard_gradhealth.rules import Rule, Sign, View
-from tensorboard_gradhealth.storage import local
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.storage.writer import LogDirError
 from tensorboard_gradhealth.training.flight_recorder import FLIGHT_STEPS, MAX_FLIGHTS
@@ -19,7 +18,7 @@ from tensorboard_gradhealth.training.guard import Guard, MonitorWarning
 from tensorboard_gradhealth.training.past import join
 from tensorboard_gradhealth.training.recorder import Slot
 from tensorboard_gradhealth.types import NOT_MEASURED, Evidence, Row, Severity
-from tests.logs import read_run
+from tests.logs import events, read_run
 from tests.training.synthetic import Training
 
 
@@ -161,7 +160,7 @@ def test_no_tag_gets_two_events_at_one_step(tmp_path: Path) -> None:
         training.session.finish()
     [path] = tmp_path.glob("*tfevents*")
     steps: dict[str, list[int]] = {}
-    for event in local._events(str(path)):
+    for event in events(path):
         for value in event.summary.value:
             steps.setdefault(value.tag, []).append(event.step)
     assert {"gradhealth/_findings", "gradhealth/_flight", "gradhealth/loss"} <= steps.keys()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import numpy as np
 import pytest
 
@@ -133,3 +135,61 @@ def test_windows_that_are_not_half_full_end_only_so_many_trainings() -> None:
         ended += len([*folder.add(4 * training, np.zeros((4, 1), np.float32)), *folder.end()])
     # A twentieth of the budget ends early; of the rest, two together make half a window.
     assert ended == 75 + 25 // 2
+
+
+class Clock:
+    """Steps that take a second each, if nobody says otherwise."""
+
+    now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def timed(steps: int, seconds: float, budget: int = 1500, at_once: int = 1) -> list[Window]:
+    """Windows of `seconds`, of steps of a second each, which arrive when they are due."""
+    clock = Clock()
+    folder = WindowFolder(datetime.timedelta(seconds=seconds), budget, clock)
+    values = np.arange(steps, dtype=np.float32)[:, np.newaxis]
+    result: list[Window] = []
+    read = 0
+    for step in range(0, steps, at_once):
+        taken = step + at_once
+        clock.now = float(taken)
+        if taken - read >= min(folder.due(), 64):
+            result += folder.add(read, values[read:taken])
+            read = taken
+    return [*result, *folder.add(read, values[read:]), *folder.flush()]
+
+
+def test_windows_of_seconds_follow_the_same_dense_steps() -> None:
+    lengths = [window.last_step - window.first_step + 1 for window in timed(500, 30)]
+    assert lengths[: DENSE_STEPS + 3] == [1] * DENSE_STEPS + [30] * 3
+
+
+def test_windows_of_seconds_hold_every_step_once_and_all_of_its_extremes() -> None:
+    result = timed(3000, 7, at_once=3)
+    covered = [s for w in result for s in range(w.first_step, w.last_step + 1)]
+    assert covered == list(range(3000))
+    assert all(w.values[0, 1:].tolist() == [w.first_step, w.last_step] for w in result)
+
+
+def test_windows_of_seconds_double_like_those_of_steps() -> None:
+    assert len(timed(100_000, 10)) == 791
+
+
+def test_a_window_of_less_than_a_step_is_a_step() -> None:
+    assert len(timed(60, 0.001)) == 60
+
+
+def test_a_pause_ends_a_window_with_the_step_after_it() -> None:
+    clock = Clock()
+    folder = WindowFolder(datetime.timedelta(minutes=1), 1500, clock)
+    folder.resume(DENSE_STEPS)
+    rows = np.zeros((4, 1), np.float32)
+    assert folder.due() > 64
+    assert not list(folder.add(100, rows))
+    clock.now = 61.0  # a validation
+    assert folder.due() == 1
+    [window] = folder.add(104, rows[:1])
+    assert (window.first_step, window.last_step) == (100, 104)
