@@ -10,10 +10,10 @@ export TF_CPP_MIN_LOG_LEVEL ?= 2
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
 .DEFAULT_GOAL := help
-.PHONY: help demo check test frontend format docs screenshots proto clean
+.PHONY: help demo check test trust matrix release-check frontend format docs screenshots proto clean
 
 help: ## Show this list
-	@grep -hE '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## (.*)/  make \1\t\2/' | expand -t 20
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/  make \1\t\2/' | expand -t 23
 
 demo: $(VENV)/.demo frontend ## Train sick and healthy networks and open them in TensorBoard
 	$(BIN)/python -m demo
@@ -25,6 +25,7 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 	$(BIN)/mypy
 	$(BIN)/python tools/rule_docs.py --check
 	$(BIN)/python tools/signal_docs.py --check
+	$(BIN)/python tools/api_docs.py --check
 	@echo "== quick tests"
 	$(BIN)/python -m pytest -q -m "not slow and not browser"
 	@echo "== frontend"
@@ -35,6 +36,15 @@ test: check ## Run all tests: those of check, with a real TensorBoard, and in a 
 	.ci/chromium
 	$(BIN)/python -m pytest -n 2 --dist loadscope -m "slow or browser"
 
+trust: $(VENV)/.dev ## Inject faults, fuzz requests and logs, in earnest, for an hour, and count them
+	$(BIN)/python -m tools.trust
+
+matrix: $(VENV)/.dev frontend ## Try old and new versions of all that it works with (half an hour)
+	$(BIN)/python -m tools.matrix
+
+release-check: $(VENV)/.dev frontend ## Build what would be released, look into it and try it outside
+	$(BIN)/python -m tools.release
+
 frontend: $(VENV)/.created ## Build the browser part, if its sources changed
 	@node="$$($(BIN)/python _build/frontend.py requires)" && \
 	  if [ -n "$$node" ]; then $(BIN)/pip install --quiet "$$node"; fi
@@ -44,9 +54,10 @@ format: $(VENV)/.dev ## Format the Python sources
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-docs: $(VENV)/.demo ## Write the pages of rules and signals
+docs: $(VENV)/.demo ## Write the pages of rules, signals and the API
 	$(BIN)/python tools/rule_docs.py
 	$(BIN)/python tools/signal_docs.py
+	$(BIN)/python tools/api_docs.py
 
 screenshots: $(VENV)/.dev frontend ## Take the pictures of the tab in docs/images
 	.ci/chromium
@@ -56,7 +67,7 @@ proto: $(VENV)/.proto ## Generate the Python code of the log's metadata
 	$(VENV)/proto/bin/python -m grpc_tools.protoc -I. --python_out=. --pyi_out=. $(PROTO)
 
 clean: ## Remove everything that was built or installed here
-	rm -rf $(VENV) build dist *.egg-info tensorboard_gradhealth/static frontend/node_modules
+	rm -rf $(VENV) .matrix build dist *.egg-info tensorboard_gradhealth/static frontend/node_modules
 	rm -rf .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -85,8 +96,9 @@ $(VENV)/.dev: $(VENV)/.demo
 	@touch $@
 
 # An environment of its own: this version of the compiler generates code that runs on every
-# protobuf that setup.py allows, but cannot be installed beside the newest of them.
+# protobuf that setup.py allows, but cannot be installed beside the newest of them, nor on
+# Python 3.13.
 $(VENV)/.proto: | $(VENV)/.created
 	$(PYTHON) -m venv $(VENV)/proto
-	$(VENV)/proto/bin/pip install --quiet grpcio-tools==1.76.0
+	$(VENV)/proto/bin/pip install --quiet grpcio-tools==1.62.3 'setuptools<82'
 	@touch $@

@@ -12,11 +12,12 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from tensorboard_gradhealth import requirements
 from tensorboard_gradhealth.lazy import missing
 from tensorboard_gradhealth.version import VERSION as __version__
 
 if TYPE_CHECKING:
-    from tensorboard_gradhealth import summary
+    from tensorboard_gradhealth import actions, summary
     from tensorboard_gradhealth.diagnosis import diagnose
     from tensorboard_gradhealth.training.keras_callback import HealthCallback
     from tensorboard_gradhealth.training.monitor import HealthMonitor
@@ -39,6 +40,7 @@ __all__ = [
     "HealthCallback",
     "HealthMonitor",
     "__version__",
+    "actions",
     "diagnose",
     "probe",
     "summary",
@@ -46,11 +48,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name == "summary":
-        return importlib.import_module("tensorboard_gradhealth.summary")
+    if name in ("actions", "summary"):
+        return importlib.import_module(f"{__name__}.{name}")
     if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     try:
+        if ".training." in _HOMES[name]:
+            requirements.need_training()
         return getattr(importlib.import_module(_HOMES[name]), name)
     except ModuleNotFoundError as error:
         if error.name not in ("tensorflow", "keras"):

@@ -1,0 +1,1 @@
+"""Checks what would be released. See `__main__`."""
