@@ -104,6 +104,7 @@ class Session:
         self._info = RunInfo()
         self._columns = Columns((), self._info)
         self._layout: tuple[object, ...] = ()
+        self._said: set[str] = set()
         self._flights = FlightRecorder()
         self._running_before: dict[str, Array] = {}
         self._noted: dict[str, Mapping[str, npt.ArrayLike]] = {}
@@ -326,10 +327,12 @@ class Session:
         return position
 
     def _follow_layout(self, step: int, slots: Sequence[Slot]) -> None:
-        """Describes the rows at first, and again where a step has brought new ones."""
+        """Describes the run at first, and again where a step has brought new rows or facts."""
         layout = tuple(slots), *self._rows().values()  # as many others may have taken their place
-        if layout != self._layout:
+        said = {*self.facts, *self.not_measured}
+        if layout != self._layout or not said <= self._said:
             self._layout = layout
+            self._said |= said  # a reason that comes and goes is not written each time
             self._write_info(step)
             self._columns = Columns(slots, self._info)
 

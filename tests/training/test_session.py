@@ -393,3 +393,15 @@ def test_statistics_of_no_samples_change_nothing() -> None:
     none = np.zeros((1, 6), np.float32)
     np.testing.assert_array_equal(join(some, none, fields), some)
     np.testing.assert_array_equal(join(none, some, fields), some)
+
+
+def test_what_is_learnt_while_a_training_runs_can_be_read_before_it_ends(tmp_path: Path) -> None:
+    training = Training(tmp_path, layers=2)
+    training.take(training.healthy(5))
+    training.session.facts["stability_limit"] = "Adam: 38 / learning rate"
+    training.session.not_measured["stability_margin"] = "half of the units are dead"
+    training.take(training.healthy(5))
+
+    info = read_run(tmp_path).info()
+    assert info.facts["stability_limit"] == "Adam: 38 / learning rate"
+    assert info.not_measured["stability_margin"] == "half of the units are dead"
