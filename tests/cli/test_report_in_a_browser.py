@@ -11,7 +11,6 @@ from playwright.sync_api import Browser, Page
 
 from tensorboard_gradhealth import cli
 from tests import logs
-from tests.browser.conftest import browser as browser  # the same Chromium, started alike
 from tests.browser.test_states import AXE
 from tests.cli import reported_runs as runs
 

@@ -14,7 +14,7 @@ import { MapLegend } from './map_legend';
 import { MapReadout } from './map_readout';
 import { MapTable } from './map_table';
 import { MapTools } from './map_tools';
-import { Marked } from './marked';
+import { NotMeasured } from './not_measured';
 import { SignalSwitch } from './signal_switch';
 import { StepAxis } from './step_axis';
 import { TableToggle } from './toggle';
@@ -64,7 +64,7 @@ export function HealthMap(props: Props) {
           <StepAxis timeline={data.timeline} plotWidth={plotWidth} />
           <MapLegend data={data} />
           <p class="signal-about">{data.signal.description}</p>
-          <NotMeasured detail={detail} />
+          <NotMeasured signals={mapSignals(detail).filter(({ kept }) => kept === 0)} />
         </>
       )}
     </div>
@@ -98,18 +98,4 @@ function useLastShown(current: MapData | null, run: string): MapData | null {
   const last = useRef<MapData | null>(null);
   if (current) last.current = current;
   return last.current?.series.run === run ? last.current : null;
-}
-
-/** What was asked for in vain is said, so that its absence is not taken for health. */
-function NotMeasured({ detail }: { detail: RunDetail }) {
-  const missing = mapSignals(detail).filter(({ kept, not_measured }) => kept === 0 && not_measured);
-  return (
-    <>
-      {missing.map(({ name, title, not_measured }) => (
-        <p key={name} class="signal-about">
-          {title} was not measured: <Marked text={not_measured} />
-        </p>
-      ))}
-    </>
-  );
 }

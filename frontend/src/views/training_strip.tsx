@@ -15,6 +15,7 @@ import { CurvesExport, type ShownCurves } from './curves_export';
 import { CurvesTable } from './curves_table';
 import { FindingLane } from './finding_lane';
 import { MoreCurves } from './more_curves';
+import { NotMeasured } from './not_measured';
 import { StepAxis } from './step_axis';
 import { StripChart, type StripLine } from './strip_chart';
 import { ZoomButton } from './zoom_button';
@@ -64,6 +65,7 @@ export function TrainingStrip({ detail, timeline, bands, plotWidth }: Props) {
           <StepAxis timeline={timeline} plotWidth={plotWidth} />
         </>
       )}
+      <NotMeasured signals={detail.signals.filter(({ axis }) => axis === 'run')} />
     </div>
   );
 }
