@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+
 import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
@@ -10,6 +12,7 @@ from tensorboard_gradhealth.signals._base import (
     GradientContext,
     Signal,
     Tensor,
+    count_if_any,
     nonfinite_elements,
 )
 from tensorboard_gradhealth.signals._norm import LARGE
@@ -17,19 +20,28 @@ from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: GradientContext) -> Tensor:
-    # Each by itself: one branch for all would keep all gradients until the last one is there.
-    pairs = zip(context.values, context.each_squared_norm, strict=True)
-    return tf.stack([_count(value, square) for value, square in pairs])
+    pairs = list(zip(context.values, context.each_squared_norm, strict=True))
+    return tf.concat([_count(pairs[start:end]) for start, end in _groups(context.values)], axis=0)
 
 
-def _count(value: Tensor, square: Tensor) -> Tensor:
-    if (value.shape.num_elements() or 0) < LARGE:
-        return _nonfinite(value)
-    return tf.cond(tf.math.is_finite(square), lambda: tf.constant(0.0), lambda: _nonfinite(value))
+def _groups(values: Sequence[Tensor]) -> Iterator[tuple[int, int]]:
+    """Yields where to cut the row of gradients.
+
+    Groups share a branch, which is cheaper than one each. But it keeps all of its gradients until
+    the last of them is there: one group of all would double the memory that they take.
+    """
+    start = elements = 0
+    for end, value in enumerate(values):
+        size = value.shape.num_elements() or 0
+        if end > start and elements + size > LARGE:
+            yield start, end
+            start, elements = end, 0
+        elements += size
+    yield start, len(values)
 
 
-def _nonfinite(value: Tensor) -> Tensor:
-    return tf.cast(tf.reduce_sum(tf.cast(~tf.math.is_finite(value), tf.int32)), tf.float32)
+def _count(group: Sequence[tuple[Tensor, Tensor]]) -> Tensor:
+    return count_if_any(tf.stack([square for _, square in group]), lambda: [v for v, _ in group])
 
 
 def measure_numpy(context: GradientContext) -> Array:

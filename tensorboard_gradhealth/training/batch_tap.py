@@ -8,6 +8,7 @@ may round differently.
 
 from __future__ import annotations
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -21,8 +22,6 @@ class BatchTap:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
-        self._held: list[Any] = []
-        self._dataset: Any = None
 
     def catch(self, before: Callable[[Any], None], after: Callable[[], None]) -> None:
         """Lets `before` see the batch of the next step, and `after` know when it was taken.
@@ -40,24 +39,24 @@ class BatchTap:
                 return _around(function, iterator, before, after)
             batch = next(iterator)  # at the end of the data this stops as the function itself would
             before(batch)
-            logs = function(self._again([batch], iterator))
+            logs = function(_again([batch], iterator))
             after()
             rest = list(itertools.islice(iterator, int(self._model.steps_per_execution) - 1))
-            return function(self._again(rest, iterator)) if rest else logs
+            return function(_again(rest, iterator)) if rest else logs
 
         self._model.train_function = tapped
 
-    def _again(self, batches: list[Any], iterator: Any) -> Iterator[Any]:
-        """Returns an iterator over `batches` of the same type as the one that they are from."""
-        if not isinstance(iterator, tf.data.Iterator):
-            return iter(batches)
-        if self._dataset is None or self._dataset.element_spec != iterator.element_spec:
-            self._dataset = tf.data.Dataset.from_generator(
-                lambda: iter(self._held), output_signature=iterator.element_spec
-            )
-        self._held = batches
-        again: Iterator[Any] = iter(self._dataset)
-        return again
+
+def _again(batches: list[Any], iterator: Any) -> Iterator[Any]:
+    """Returns an iterator over `batches` of the same type as the one that they are from."""
+    if not isinstance(iterator, tf.data.Iterator):
+        return iter(batches)
+    # Its element_spec has to be the same too, or the training step would be traced anew; that of a
+    # dataset made of the batch tells the batch's own length instead of `None`.
+    alone = [tf.data.Dataset.from_tensors(batch) for batch in batches]
+    variants = [tf.data.experimental.to_variant(dataset) for dataset in alone]
+    again = [tf.data.experimental.from_variant(each, iterator.element_spec) for each in variants]
+    return iter(functools.reduce(tf.data.Dataset.concatenate, again))
 
 
 def _around(
