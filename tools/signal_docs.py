@@ -63,14 +63,14 @@ _BESIDE_STEPS = {
     "feature": "10 steps, then 1 in 100",
     "class": "10 steps, then 1 in 100",
     "epoch": "at the end of an epoch",
-    "trial": "1 step in 100",
-    "halves": "1 step in 100",
+    "trial": "1 step in 100, in long runs 500",
+    "halves": "1 step in 100, in long runs 500",
     "curvature": "for 5 % of the time",
 }
 
 
 def _cadence(signal: Signal) -> str:
-    usual = "every step" if signal.cadence == "step" else "1 step in 10"
+    usual = "every step" if signal.cadence == "step" else "1 step in 10, in long runs 50"
     return _BESIDE_STEPS.get(signal.phase, usual)
 
 

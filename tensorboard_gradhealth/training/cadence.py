@@ -9,13 +9,21 @@ from tensorboard_gradhealth.training.windows import DENSE_STEPS
 FIRST_STEPS = (10, 20, 30, 40, 50)
 """A learning rate that is too high shows early; but step 0 has enough to trace already."""
 EVERY = 100
-"""Steps from one look to the next after those."""
+"""Steps from one look to the next after those, at least."""
 SOON = 20
 """Steps that lie between two looks at least, where time alone decides."""
 
 
 SAMPLE_EVERY = 10
-"""Steps from one that is measured in full to the next, once `DENSE_STEPS` are over."""
+"""Steps from one that is measured in full to the next, once `DENSE_STEPS` are over, at least."""
+
+SHARE = 100
+STRETCH = 5
+"""Intervals grow with the run, to a hundredth of it, until they are five times as long.
+
+So what happens is seen within a hundredth of the run's length, early and late, while a long run,
+where time matters, is slowed less and less.
+"""
 
 
 class Cadence(Protocol):
@@ -32,7 +40,7 @@ class Cadence(Protocol):
 
 
 class StepCadence:
-    """Due at each of `FIRST_STEPS`, then at one step in `EVERY`.
+    """Due at each of `FIRST_STEPS`, then at one step in `EVERY`, later at fewer.
 
     Args:
       step: The step that training goes on with.
@@ -81,7 +89,7 @@ class ShareCadence:
 
 
 class SampleCadence:
-    """Says which steps to measure in full: the first ones, then one in `SAMPLE_EVERY`.
+    """Says which steps to measure in full: the first ones, then one in `SAMPLE_EVERY`, later fewer.
 
     Args:
       step: The step that training goes on with, which is one of them.
@@ -96,8 +104,13 @@ class SampleCadence:
 
     def measured(self, step: int) -> None:
         """Says that the step is measured in full."""
-        self._next = step + SAMPLE_EVERY
+        self._next = step + _interval(step, SAMPLE_EVERY)
 
 
 def _after(step: int) -> int:
-    return next((first for first in FIRST_STEPS if first > step), step + EVERY)
+    return next((first for first in FIRST_STEPS if first > step), step + _interval(step, EVERY))
+
+
+def _interval(step: int, least: int) -> int:
+    """Returns how many steps to go on from the `step`-th."""
+    return min(max(least, step // SHARE), STRETCH * least)

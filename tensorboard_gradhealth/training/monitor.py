@@ -186,9 +186,10 @@ class HealthMonitor:
     def step(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Takes one training step, `function(*args, **kwargs)`, and measures it.
 
-        Once 51 steps are over, what is costly is measured at one step in ten. The others call a
-        copy of `function` that measures less, if it is a `tf.function`; if it is plain Python
-        around one, each step is measured in full, so better hand in the `tf.function` itself.
+        Once 51 steps are over, what is costly is measured at one step in ten (in long runs one in
+        fifty). The others call a copy of `function` that measures less, if it is a `tf.function`;
+        if it is plain Python around one, each step is measured in full, so better hand in the
+        `tf.function` itself.
 
         Args:
           function: Plain Python or a `tf.function`, compiled or not. One call is one step: all

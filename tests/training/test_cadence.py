@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
-from tensorboard_gradhealth.training.cadence import FIRST_STEPS, ShareCadence, StepCadence
+from tensorboard_gradhealth.training.cadence import (
+    FIRST_STEPS,
+    SampleCadence,
+    ShareCadence,
+    StepCadence,
+)
+from tensorboard_gradhealth.training.windows import DENSE_STEPS
 
 
 @pytest.mark.parametrize(
@@ -37,3 +44,16 @@ def test_looks_take_their_share_of_the_time_and_no_more(share: float) -> None:
         training += step_time
     assert looks[:2] == [20, 40]
     assert look_time * len(looks[1:]) / training == pytest.approx(share, rel=0.1)
+
+
+def test_the_longer_a_run_the_fewer_of_its_steps_are_measured_in_full() -> None:
+    cadence, measured = SampleCadence(0), []
+    for step in range(20_000):
+        if cadence.due(step):
+            measured.append(step)
+            cadence.measured(step)
+    intervals = dict(zip(measured, np.diff(measured), strict=False))
+    assert measured[: DENSE_STEPS + 1] == [*range(DENSE_STEPS), DENSE_STEPS + 9]
+    assert all(interval == 10 for step, interval in intervals.items() if 60 <= step < 1000)
+    assert all(interval <= step / 100 for step, interval in intervals.items() if step > 1000)
+    assert all(interval == 50 for step, interval in intervals.items() if step > 5000)
