@@ -18,6 +18,7 @@ import { AppContext } from './views/context';
 
 const TITLE = 'Gradient Health';
 const POLL_MS = 5_000;
+const HASH_MS = 50;
 
 export function render(): void {
   const host = createHost();
@@ -50,12 +51,20 @@ function addStyles(...sheets: string[]): void {
   document.head.append(style);
 }
 
-/** Writes what is chosen into TensorBoard's address, so that it can be sent to somebody. */
+/**
+ * Writes what is chosen into TensorBoard's address, so that it can be sent to somebody. Browsers
+ * take milliseconds for it: the page is drawn first, and a burst of changes is written once.
+ */
 function mirrorInHash(store: Store<AppState>, host: Host): void {
-  store.subscribe(() => {
+  const write = () => {
     const state = store.get();
     const inHash = readHash(host.hash());
     const changed = URL_KEYS.some((key) => state[key] !== inHash[key]);
     if (changed && host.visible()) host.replaceHash(writeHash(host.hash(), state));
+  };
+  let waiting = 0;
+  store.subscribe(() => {
+    clearTimeout(waiting);
+    waiting = window.setTimeout(write, HASH_MS);
   });
 }

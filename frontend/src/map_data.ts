@@ -1,6 +1,6 @@
 /** A signal as the map shows it: its lines, its columns, its colours. */
 import { type ColorScale, type Domain, symmetric } from './charts/color';
-import { domainOfCells, encode, gather } from './charts/encode';
+import { domainOfPoints, encode, gather } from './charts/encode';
 import { type CodeGrid, gatherRows } from './charts/heat_map';
 import { type MapLine, mapLines } from './map_rows';
 import type { MapChoice } from './state';
@@ -73,8 +73,8 @@ function colourCells(
   const sources = heldColumns(timeline, series.steps);
   const shown = gather(values, series.rows, series.points, sources);
   // Colours follow what is in view, so that an early spike does not flatten all that came later.
-  const wide = { values, rows: 1, columns: values.length, start: 0, points: values.length };
-  const found = domainOfCells(allSteps ? wide : shown, scale ?? signal.scale);
+  const coloured = allSteps ? Int32Array.from(series.steps.keys()) : sources;
+  const found = domainOfPoints(values, series.points, coloured, scale ?? signal.scale);
   const domain = colors === 'diverging' ? symmetric(found) : found;
   const grid = encode(shown, domain);
   return { field, sources, domain, colors, grid };

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CODE, coderOf, createPalette } from '../src/charts/color';
-import { domainOfCells, encode, gather } from '../src/charts/encode';
+import { domainOfPoints, encode, gather } from '../src/charts/encode';
 import { gatherRows, paint, pool, specialsIn } from '../src/charts/heat_map';
 import { groups } from '../src/charts/map_drawing';
 import { NOT_MEASURED } from '../src/wire';
@@ -16,11 +16,24 @@ it('encodes rows by the shared columns', () => {
 
 it('reads a zoom in place, and spans its colours from what is in view', () => {
   const values = Float32Array.of(9, 1, 2, 9, 9, Number.NaN, 3, 9);
-  const zoom = gather(values, 2, 4, Int32Array.of(1, 2));
+  const shown = Int32Array.of(1, 2);
+  const zoom = gather(values, 2, 4, shown);
   expect(zoom.values).toBe(values);
-  const domain = domainOfCells(zoom, 'linear');
+  const domain = domainOfPoints(values, 4, shown, 'linear');
   expect(domain).toEqual({ scale: 'linear', lo: 1, hi: 3 });
   expect([...encode(zoom, domain).codes]).toEqual([0, 128, CODE.nan, 255]);
+});
+
+it('spans the colours of points in view that hold a value the scale can hold, and of no other', () => {
+  const { NaN: nan, POSITIVE_INFINITY: inf } = Number;
+  const values = Float32Array.of(0.02, nan, -1, 0, 500, inf, NOT_MEASURED, 0.5);
+  const spanned = (scale: 'log' | 'linear', ...shown: number[]) => {
+    const { lo, hi } = domainOfPoints(values, 4, Int32Array.from(shown), scale);
+    return [lo, hi];
+  };
+  expect(spanned('log', -1, 0, 1, 2, 3)).toEqual([0.01, 1000]);
+  expect(spanned('log', 1, 2)).toEqual([1e-3, 1]);
+  expect(spanned('linear', 2, 3)).toEqual([-1, 0.5]);
 });
 
 it('folds rows into lines, and loses no incident', () => {

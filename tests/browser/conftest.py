@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +21,15 @@ expect.set_options(timeout=20_000)  # other tests may train at the same time
 
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    log_dir = tmp_path_factory.mktemp("logs")
-    for name in runs.RECORDED:
-        runs.record(log_dir, name)
-    runs.record_hostile(log_dir)
-    runs.write_large(log_dir / "large")
-    runs.write_strange(log_dir)
+    """The recorded runs. Processes that share the tests share them: one records, others wait."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    log_dir = shared / "browser_logs"
+    with (shared / "browser_logs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not log_dir.exists():
+            runs.record_all(shared / "browser_logs.partial")
+            (shared / "browser_logs.partial").rename(log_dir)
     return log_dir
 
 
@@ -69,12 +75,27 @@ class Tab:
         """Turns to one of the views of a run."""
         self.get("view-tab", view=view).click()
 
+    def expect_link(self, part: str) -> None:
+        """Waits until the address says so: it is written when the page has been drawn."""
+        expect(self.page).to_have_url(re.compile(re.escape(part)))
+
     def open(self, **state: str) -> Tab:
         """Opens the tab afresh; `state` are keys of its URL."""
         keys = "".join(f"&p.gradhealth.{k}={quote(v, safe='')}" for k, v in state.items())
         self.page.goto("about:blank")
         self.page.goto(f"{self._root}#gradhealth{keys}")
         return self
+
+
+def save(tab: Tab, part: str, kind: str, folder: Path) -> Path:
+    """Takes something away through the menu of one part of the page."""
+    menu = tab.get(part).get_by_test_id("export").first
+    menu.locator("summary").click()
+    with tab.page.expect_download() as download:
+        menu.get_by_role("button", name=kind).click()
+    path = folder / download.value.suggested_filename
+    download.value.save_as(path)
+    return path
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Tab
+from tests.browser.conftest import Tab, save
 
 pytestmark = pytest.mark.browser
 
@@ -73,8 +73,8 @@ def test_a_drag_zooms_all_charts_and_the_link_reproduces_it(tab: Tab) -> None:
     tab.page.mouse.up()
     zoomed = tab.get("strip").get_by_role("button", name="show all steps")
     expect(zoomed).to_contain_text("steps 7")
+    tab.expect_link("p.gradhealth.steps=7")
     link, words = tab.page.url, zoomed.text_content() or ""
-    assert "p.gradhealth.steps=7" in link
     tab.page.goto("about:blank")
     tab.page.goto(link)
     expect(zoomed).to_have_text(words)
@@ -85,17 +85,6 @@ def test_a_drag_zooms_all_charts_and_the_link_reproduces_it(tab: Tab) -> None:
 WORDS_OF_SVG = """svg => [
   ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
 ].map((text) => text.textContent)"""
-
-
-def save(tab: Tab, part: str, kind: str, folder: Path) -> Path:
-    """Takes something away through the menu of one part of the page."""
-    menu = tab.get(part).get_by_test_id("export").first
-    menu.locator("summary").click()
-    with tab.page.expect_download() as download:
-        menu.get_by_role("button", name=kind).click()
-    path = folder / download.value.suggested_filename
-    download.value.save_as(path)
-    return path
 
 
 def test_the_map_and_the_report_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:
@@ -140,7 +129,7 @@ def test_the_newest_steps_are_one_click_away(tab: Tab) -> None:
     expect(tab.get("map").locator("canvas").first).to_have_attribute(
         "aria-label", "Gradient norm: 60 rows by 100 points"
     )
-    assert "p.gradhealth.steps=recent" in tab.page.url
+    tab.expect_link("p.gradhealth.steps=recent")
 
 
 def test_another_signal_takes_the_place_of_the_last_without_a_gap(tab: Tab) -> None:

@@ -36,7 +36,7 @@ def test_a_finding_brings_the_charts_to_its_signal_and_layer(tab: Tab) -> None:
     expect(tab.frame.locator(".lane-bar")).to_have_count(1)
     tab.get("finding", rule="dead_units").get_by_text("Open its layer").click()
     expect(tab.get("layer")).to_contain_text("Dead units")
-    assert "p.gradhealth.finding=dead_units" in tab.page.url
+    tab.expect_link("p.gradhealth.finding=dead_units")
 
 
 def test_a_fix_and_a_report_are_copied(browser: Browser, server: TensorBoard) -> None:
@@ -93,4 +93,4 @@ def test_the_url_follows_the_selection(tab: Tab) -> None:
     tab.open(run="scaling/sick")
     tab.get("run-item", run="root_of_zero").click()
     expect(tab.get("verdict")).to_contain_text("NaN")
-    assert "p.gradhealth.run=root_of_zero" in tab.page.url
+    tab.expect_link("p.gradhealth.run=root_of_zero")

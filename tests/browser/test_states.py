@@ -14,8 +14,8 @@ from playwright.sync_api import Browser, expect
 
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tests import logs as small_logs
-from tests.browser.conftest import Tab
-from tests.browser.runs import STRANGE_NAMES
+from tests.browser.conftest import Tab, save
+from tests.browser.runs import HOSTILE, STRANGE_NAMES
 from tests.tensorboard_process import TensorBoard, tensorboard
 
 pytestmark = pytest.mark.browser
@@ -260,3 +260,34 @@ def test_a_broken_run_says_why_and_the_others_live(browser: Browser, tmp_path: P
         expect(tab.get("verdict")).to_contain_text("Upgrade")
         expect(tab.get("run-item")).to_have_count(2)
         tab.page.close()
+
+
+def test_markup_in_a_name_is_text_in_every_view_and_file(tab: Tab, tmp_path: Path) -> None:
+    tab.open(run="hostile", view="layer", layer=HOSTILE, signal="gradient_norm", compare="names")
+    expect(tab.get("layer")).to_contain_text(f"{HOSTILE}/kernel")
+    tab.show("flow")
+    expect(tab.get("flow")).to_contain_text(HOSTILE)
+    tab.show("map")
+    tab.get("map").get_by_role("button", name="Table").click()
+    expect(tab.get("map").locator("tbody")).to_contain_text(HOSTILE)
+    tab.show("compare")
+    expect(tab.get("partings")).to_contain_text("names")
+    assert tab.frame.locator('img[src="x"]').count() == 0
+    tab.show("map")
+    assert HOSTILE in save(tab, "map", "CSV", tmp_path).read_text()
+    assert HOSTILE in save(tab, "map", "JSON", tmp_path).read_text()
+
+
+def test_strange_names_are_whole_in_every_view_and_file(tab: Tab, tmp_path: Path) -> None:
+    tab.open(run="names", view="flow", signal="gradient_norm", compare="tenfold")
+    for name in STRANGE_NAMES:
+        expect(tab.get("flow").get_by_title(name.rpartition("/")[0]).first).to_be_visible()
+    tab.show("map")
+    values = save(tab, "map", "CSV", tmp_path).read_text()
+    tab.get("map").get_by_role("button", name="Table").click()
+    for name in STRANGE_NAMES:
+        expect(tab.get("map").locator("tbody")).to_contain_text(name)
+        assert name in values
+    tab.show("compare")
+    for name in STRANGE_NAMES:
+        expect(tab.get("difference").locator("tbody")).to_contain_text(name)

@@ -25,7 +25,7 @@ export function domainOf(values: ArrayLike<number>, scale: Domain['scale']): Dom
 }
 
 /** Lowest and highest of the values that the scale can hold; neither where it can hold none. */
-export function extremesOf(values: ArrayLike<number>, scale: Domain['scale']): number[] {
+function extremesOf(values: ArrayLike<number>, scale: Domain['scale']): number[] {
   let lo = Number.POSITIVE_INFINITY;
   let hi = Number.NEGATIVE_INFINITY;
   const floor = scale === 'log' ? 0 : NOT_MEASURED;

@@ -3,7 +3,7 @@
  * the domain that holds them, and the codes. All of it is linear in cells.
  */
 import { NOT_MEASURED } from '../wire';
-import { coderOf, type Domain, domainOf, extremesOf } from './color';
+import { CODE, coderOf, type Domain, domainOf, LEVELS } from './color';
 import type { CodeGrid } from './heat_map';
 
 /** Some columns of `[rows, points]` values: row r is at `start + r * points`. */
@@ -37,22 +37,52 @@ export function gather(
   return { values: gathered, rows, columns, start: 0, points: columns };
 }
 
-/** Smallest domain that holds all cells. */
-export function domainOfCells(cells: Cells, scale: Domain['scale']): Domain {
-  const { values, rows, columns, start, points } = cells;
-  const lines = Array.from({ length: rows }, (_, row) => {
-    const from = start + row * points;
-    return extremesOf(values.subarray(from, from + columns), scale);
-  });
-  // A typed array, as everywhere: two kinds would slow the loop down.
-  return domainOf(Float32Array.from(lines.flat()), scale);
+/** Lowest and highest value in each point of a series, over all its rows. */
+interface Extremes {
+  lo: Float32Array;
+  hi: Float32Array;
+}
+
+/** Of all values that were looked at, by the scale that has to hold them. */
+const knownExtremes = new WeakMap<Float32Array, Partial<Record<Domain['scale'], Extremes>>>();
+
+/** Smallest domain that holds all rows of the points; a zoom does not read the values again. */
+export function domainOfPoints(
+  values: Float32Array,
+  points: number,
+  shown: Int32Array,
+  scale: Domain['scale'],
+): Domain {
+  const known = knownExtremes.get(values) ?? {};
+  known[scale] ??= extremesByPoint(values, points, scale);
+  knownExtremes.set(values, known);
+  const { lo, hi } = known[scale];
+  const measured = shown.filter((point) => point >= 0);
+  const ends = [lo, hi].flatMap((all) => Array.from(measured, (point) => all[point] as number));
+  return domainOf(ends, scale);
+}
+
+/** Infinities, turned round, where a point has no value that the scale can hold. */
+function extremesByPoint(values: Float32Array, points: number, scale: Domain['scale']): Extremes {
+  const lo = new Float32Array(points).fill(Number.POSITIVE_INFINITY);
+  const hi = new Float32Array(points).fill(Number.NEGATIVE_INFINITY);
+  const floor = scale === 'log' ? 0 : NOT_MEASURED;
+  for (let start = 0; start < values.length; start += points) {
+    for (let point = 0; point < points; point++) {
+      const value = values[start + point] as number;
+      if (!(value > floor && value < Number.POSITIVE_INFINITY)) continue;
+      if (value < (lo[point] as number)) lo[point] = value;
+      if (value > (hi[point] as number)) hi[point] = value;
+    }
+  }
+  return { lo, hi };
 }
 
 export function encode(cells: Cells, domain: Domain): CodeGrid {
   const { values, rows, columns, start, points } = cells;
   const codes = new Uint16Array(rows * columns);
   const codeOf = coderOf(domain);
-  const line = domain.scale === 'log' ? lineByBits(codeOf) : lineByValue(codeOf);
+  const line = domain.scale === 'log' ? lineByBits(codeOf, domain) : lineByValue(codeOf);
   for (let row = 0; row < rows; row++) {
     const from = start + row * points;
     line(values.subarray(from, from + columns), codes, row * columns);
@@ -81,15 +111,8 @@ const ASK = 0xffff;
  * The upper half of a float32 tells it to within a hundredth, less than a level of colour: a table
  * of all of them saves a logarithm per cell.
  */
-function lineByBits(codeOf: Coder): LineEncoder {
-  const table = new Uint16Array(0x10000);
-  const half = new Uint32Array(1);
-  const number = new Float32Array(half.buffer);
-  for (let i = 0; i < table.length; i++) {
-    half[0] = (i << 16) | 0x8000;
-    table[i] = codeOf(number[0] as number);
-  }
-  for (const ambiguous of AMBIGUOUS) table[ambiguous] = ASK;
+function lineByBits(codeOf: Coder, domain: Domain): LineEncoder {
+  const table = tableOfHalves(codeOf, domain);
   return (values, codes, at) => {
     const bits = new Uint32Array(values.buffer, values.byteOffset, values.length);
     for (let i = 0; i < bits.length; i++) {
@@ -97,4 +120,24 @@ function lineByBits(codeOf: Coder): LineEncoder {
       codes[at + i] = code === ASK ? codeOf(values[i] as number) : code;
     }
   };
+}
+
+/** Positive numbers are in the order of their bits: only those within the domain take a logarithm. */
+function tableOfHalves(codeOf: Coder, { lo, hi }: Domain): Uint16Array {
+  const half = new Uint32Array(1);
+  const number = new Float32Array(half.buffer);
+  const halfOf = (value: number) => {
+    number[0] = value;
+    return (half[0] as number) >>> 16;
+  };
+  const table = new Uint16Array(0x10000).fill(CODE.nan);
+  table.fill(CODE.zero, 0x8000, 0xff80);
+  table.fill(0, 0, halfOf(lo));
+  table.fill(LEVELS - 1, halfOf(hi), 0x7f80);
+  for (let i = halfOf(lo); i <= halfOf(hi); i++) {
+    half[0] = (i << 16) | 0x8000;
+    table[i] = codeOf(number[0] as number);
+  }
+  for (const ambiguous of AMBIGUOUS) table[ambiguous] = ASK;
+  return table;
 }

@@ -100,13 +100,15 @@ export function groups(rows: ReadonlySet<number>): [number, number][] {
   return found;
 }
 
-/** Gives the canvas the pixels that its size on screen needs, which also clears it. */
+/** Clears the canvas and gives it the pixels that its size on screen needs, if it has others. */
 function resize(
   canvas: HTMLCanvasElement,
   { width, viewHeight }: MapGeometry,
   density: number,
 ): CanvasRenderingContext2D | null {
-  canvas.width = Math.round(width * density);
-  canvas.height = Math.round(viewHeight * density);
-  return canvas.getContext('2d');
+  const context = canvas.getContext('2d');
+  const [wide, high] = [Math.round(width * density), Math.round(viewHeight * density)];
+  if (canvas.width === wide && canvas.height === high) context?.reset();
+  else Object.assign(canvas, { width: wide, height: high });
+  return context;
 }

@@ -1,4 +1,4 @@
-/** A table with a column for each run. */
+/** A table in which runs are lines or columns: names are theirs, whatever is in them. */
 
 interface Cell {
   text: string;
@@ -36,7 +36,9 @@ export function ColumnTable({ caption, columns, rows, none }: Props) {
             <tbody>
               {rows.map(({ key, head, cells }) => (
                 <tr key={key}>
-                  <th scope="row">{head}</th>
+                  <th scope="row">
+                    <bdi>{head}</bdi>
+                  </th>
                   {cells.map(({ text, strong }, index) => (
                     <td key={columns[index]} class={strong ? 'strong' : ''}>
                       {text}

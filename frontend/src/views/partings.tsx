@@ -1,4 +1,4 @@
-/** The first step at which each run leaves the first one. */
+/** The first step at which each run leaves the first one: a line for each, as there may be many. */
 import { useMemo } from 'preact/hooks';
 import { comparedOf } from '../blocks';
 import type { ComparedRun } from '../choices';
@@ -15,12 +15,12 @@ export function Partings({ runs }: { runs: readonly ComparedRun[] }) {
     () => rowsOf(runs, (run, signal) => comparedOf(store.get(), run, signal)),
     [runs, blocks, store],
   );
-  const [first, ...others] = runs.map(({ detail }) => detail.run);
+  const first = runs[0]?.detail;
   return (
     <div data-testid="partings">
       <ColumnTable
-        caption={`Where they part from ${first}`}
-        columns={others}
+        caption={`Where they part from ${first?.run}`}
+        columns={first ? comparedSignals([first]).map(([, title]) => title) : []}
         rows={rows}
         none="Nothing is measured in both."
       />
@@ -31,10 +31,12 @@ export function Partings({ runs }: { runs: readonly ComparedRun[] }) {
 function rowsOf(runs: readonly ComparedRun[], load: (...of: [string, string]) => Loaded) {
   const [first, ...others] = runs.map(({ detail }) => detail);
   if (!first) return [];
-  return comparedSignals([first]).map(([name, title]) => ({
-    key: name,
-    head: title,
-    cells: others.map((other) =>
+  const signals = comparedSignals([first]);
+  if (signals.length === 0) return [];
+  return others.map((other) => ({
+    key: other.run,
+    head: other.run,
+    cells: signals.map(([name]) =>
       runSignals(other).some((signal) => signal.name === name)
         ? cellOf(name, load(first.run, name), load(other.run, name))
         : { text: 'not measured', strong: false },
