@@ -27,7 +27,7 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 	$(BIN)/python tools/signal_docs.py --check
 	$(BIN)/python tools/api_docs.py --check
 	@echo "== quick tests"
-	$(BIN)/python -m pytest -q -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser"
 	@echo "== frontend"
 	$(BIN)/python _build/frontend.py check
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -42,12 +42,11 @@ def breaking(name: str) -> list[Signal]:
 USUAL = ("gradient_norm", "activation_gain", "epoch_metrics", "initial_weights", "input_features")
 
 
-def broken_one_by_one() -> Iterator[Signal]:
-    """Yields every signal, or in `make test` those that are measured in different places."""
-    yield from (s for s in all_signals() if THOROUGH or s.spec.name in USUAL)
+BROKEN_ONE_BY_ONE = [s for s in all_signals() if THOROUGH or s.spec.name in USUAL]
+"""Every signal, or in `make test` those that are measured in different places."""
 
 
-@pytest.mark.parametrize("signal", broken_one_by_one(), ids=lambda signal: str(signal.spec.name))
+@pytest.mark.parametrize("signal", BROKEN_ONE_BY_ONE, ids=lambda signal: str(signal.spec.name))
 def test_a_signal_that_raises_costs_that_signal(
     signal: Signal,
     undisturbed: Outcome,

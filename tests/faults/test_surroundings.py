@@ -9,6 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -24,6 +25,7 @@ from tests.faults.training import (
     event_file,
     point_elsewhere,
     train,
+    train_by_hand,
 )
 from tests.logs import read_run, record
 
@@ -34,9 +36,25 @@ Property = Callable[[str, object], None]
 WINDOW = 10
 
 
+Training = Callable[..., Outcome]
+"""Trains with a log in a directory, or without one; injects a fault on the way."""
+
+
+def fit(
+    log_dir: Path | None = None, inject: Callable[[], object] = lambda: None, **options: Any
+) -> Outcome:
+    return train(None if log_dir is None else callback(log_dir, **options), inject)
+
+
+@pytest.fixture(scope="module", params=[fit, train_by_hand], ids=["fit", "loop"])
+def training(request: pytest.FixtureRequest) -> Training:
+    way: Training = request.param
+    return way
+
+
 @pytest.fixture(scope="module")
-def undisturbed() -> Outcome:
-    return train()
+def undisturbed(training: Training) -> Outcome:
+    return training()
 
 
 @pytest.fixture
@@ -82,13 +100,14 @@ LOSES_THE_LOG = {
 @pytest.mark.parametrize("fault", LOSES_THE_LOG, ids=lambda fault: fault.__name__)
 def test_training_finishes_unchanged_and_one_report_says_what_was_lost(
     fault: Callable[[Path], None],
+    training: Training,
     undisturbed: Outcome,
     restored: None,
     tmp_path: Path,
     record_property: Property,
 ) -> None:
     log_dir = tmp_path / "log"
-    outcome = train(callback(log_dir), lambda: fault(log_dir))
+    outcome = training(log_dir, lambda: fault(log_dir))
     assert outcome.weights == undisturbed.weights
     [report] = outcome.reports
     assert LOSES_THE_LOG[fault] in report and str(log_dir) in report
@@ -119,10 +138,14 @@ def renamed(log_dir: Path) -> None:
     "fault", [lock_removed, permissions_taken, renamed], ids=lambda fault: fault.__name__
 )
 def test_what_need_not_be_lost_is_not(
-    fault: Callable[[Path], None], undisturbed: Outcome, tmp_path: Path, record_property: Property
+    fault: Callable[[Path], None],
+    training: Training,
+    undisturbed: Outcome,
+    tmp_path: Path,
+    record_property: Property,
 ) -> None:
     log_dir = tmp_path / "log"
-    outcome = train(callback(log_dir), lambda: fault(log_dir))
+    outcome = training(log_dir, lambda: fault(log_dir))
     assert outcome.weights == undisturbed.weights
     assert outcome.reports == []
     assert read_run(log_dir).last_step == STEPS - 1
@@ -131,9 +154,13 @@ def test_what_need_not_be_lost_is_not(
 
 
 def test_a_terminal_that_goes_away_costs_the_words_not_the_training(
-    undisturbed: Outcome, restored: None, tmp_path: Path, record_property: Property
+    training: Training,
+    undisturbed: Outcome,
+    restored: None,
+    tmp_path: Path,
+    record_property: Property,
 ) -> None:
-    outcome = train(callback(tmp_path, verbose=1), close_output)
+    outcome = training(tmp_path, close_output, verbose=1)
     assert outcome.weights == undisturbed.weights
     assert len(outcome.reports) == 1 and "the reader has gone" in outcome.reports[0]
     assert {f.id for f in outcome.before} <= {f.id for f in outcome.after}
@@ -144,6 +171,7 @@ def test_a_terminal_that_goes_away_costs_the_words_not_the_training(
 @pytest.mark.parametrize("hours", [1, 24 * 365])
 def test_a_clock_that_is_set_back_does_not_show(
     hours: int,
+    training: Training,
     undisturbed: Outcome,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -154,7 +182,7 @@ def test_a_clock_that_is_set_back_does_not_show(
     def set_back() -> None:
         monkeypatch.setattr(writer.time, "time", lambda: now() - 3600 * hours)
 
-    outcome = train(callback(tmp_path), set_back)
+    outcome = training(tmp_path, set_back)
     assert outcome.weights == undisturbed.weights and not outcome.reports
     series = read_run(tmp_path).series("loss")
     assert series.steps[-1] == STEPS - 1

@@ -1,18 +1,24 @@
-"""One small training that goes ill on purpose, during which something else goes wrong."""
+"""One small training that goes ill on purpose, by `fit` or in a loop of one's own.
+
+While it runs something else goes wrong.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import io
+import itertools
 import os
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
 from demo import article
@@ -54,15 +60,13 @@ class _Fault(keras.callbacks.Callback):  # type: ignore[misc]
 
 
 def train(callback: Any = None, inject: Callable[[], object] = lambda: None) -> Outcome:
-    """Trains with a learning rate that is too high.
+    """Trains by `fit` with a learning rate that is too high.
 
     Args:
       callback: The `HealthCallback`, if any.
       inject: Called before step `FAULT_AT`.
     """
-    keras.utils.set_random_seed(0)
-    x, y = np.random.rand(100, 5), np.random.randint(0, 2, 100)
-    model = article._classifier(5, keras.optimizers.Adam(1.0, clipnorm=100.0))
+    model, x, y = _ill()
     outcome = Outcome(b"")
 
     def injected() -> None:
@@ -70,15 +74,77 @@ def train(callback: Any = None, inject: Callable[[], object] = lambda: None) -> 
         inject()
 
     callbacks = [] if callback is None else [_Fault(injected), callback]
+    with _told_to(outcome):
+        model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=callbacks)
+    outcome.weights = _state(model)
+    outcome.after = [] if callback is None else callback.findings
+    return outcome
+
+
+def train_by_hand(
+    log_dir: Path | None = None, inject: Callable[[], object] = lambda: None, **options: Any
+) -> Outcome:
+    """Trains the same in a loop of one's own.
+
+    Args:
+      log_dir: Of the `HealthMonitor`; `None` for a training without.
+      inject: Called before step `FAULT_AT`.
+      **options: Of the monitor.
+    """
+    model, x, y = _ill()
+    optimizer, loss_of = model.optimizer, keras.losses.BinaryCrossentropy()
+    optimizer.build(model.trainable_variables)
+
+    @tf.function
+    def step(x: Any, y: Any) -> Any:
+        with tf.GradientTape() as tape:
+            loss = loss_of(y, model(x, training=True))
+        optimizer.apply(tape.gradient(loss, model.trainable_variables), model.trainable_variables)
+        return loss
+
+    batches = itertools.cycle(zip(tf.split(x, 4), tf.split(y[:, None], 4), strict=True))
+    outcome = Outcome(b"")
+    if log_dir is None:
+        for _ in range(STEPS):
+            step(*next(batches))
+    else:
+        with (
+            _told_to(outcome),
+            gradhealth.HealthMonitor(
+                log_dir, model=model, **{"signals": FEW, "verbose": 0, **options}
+            ) as monitor,
+        ):
+            for taken in range(STEPS):
+                if taken == FAULT_AT:
+                    outcome.before = monitor.findings
+                    inject()
+                monitor.step(step, *next(batches))
+        outcome.after = monitor.findings
+    outcome.weights = _state(model)
+    return outcome
+
+
+def _ill() -> tuple[keras.Model, np.ndarray, np.ndarray]:
+    """Returns a model whose learning rate is too high, its features and its labels."""
+    keras.utils.set_random_seed(0)
+    x, y = np.random.rand(100, 5), np.random.randint(0, 2, 100)
+    return article._classifier(5, keras.optimizers.Adam(1.0, clipnorm=100.0)), x, y
+
+
+@contextlib.contextmanager
+def _told_to(outcome: Outcome) -> Iterator[None]:
+    """Notes what people are warned of."""
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", MonitorWarning)
-        model.fit(x, y, epochs=EPOCHS, verbose=0, callbacks=callbacks)
+        yield
+    outcome.reports = [str(w.message) for w in caught if w.category is MonitorWarning]
+
+
+def _state(model: keras.Model) -> bytes:
+    """Returns every number that training changes; all steps were taken."""
     assert int(model.optimizer.iterations) == STEPS
     state = [*model.variables, *model.optimizer.variables]
-    outcome.weights = b"".join(variable.numpy().tobytes() for variable in state)
-    outcome.after = [] if callback is None else callback.findings
-    outcome.reports = [str(w.message) for w in caught if w.category is MonitorWarning]
-    return outcome
+    return b"".join(variable.numpy().tobytes() for variable in state)
 
 
 FEW = ("loss", "learning_rate", "gradient_norm", "update_ratio", "weight_rms")

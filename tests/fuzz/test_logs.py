@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from werkzeug.test import Client, TestResponse
 
-from tensorboard_gradhealth.storage.event_log import array_of
+from tensorboard_gradhealth.storage.frames import array_of
 from tests.effort import examples
 from tests.fuzz import mutants
 from tests.fuzz.app import ROOT, client
