@@ -6,12 +6,14 @@ import dataclasses
 import hashlib
 import json
 import zlib
-from typing import Any
+from typing import Any, TypeAlias
 
 from tensorboard.backend import http_util, json_util
 from werkzeug import wrappers
 
 from tensorboard_gradhealth.types import Json
+
+Body: TypeAlias = bytes | bytearray
 
 JSON = "application/json"
 BINARY = "application/octet-stream"
@@ -37,7 +39,7 @@ class Answer:
     tag: str
 
     @classmethod
-    def of(cls, body: bytes) -> Answer:
+    def of(cls, body: Body) -> Answer:
         """Compresses a body."""
         return cls(_compressed(body), hashlib.sha1(body, usedforsecurity=False).hexdigest())
 
@@ -54,7 +56,7 @@ class Answer:
         return http_util.Respond(request, self.body, kind, content_encoding="gzip", headers=headers)
 
 
-def _compressed(body: bytes) -> bytes:
+def _compressed(body: Body) -> bytes:
     """Returns a body as gzip.
 
     Measurements hardly repeat, so that looking for repetitions takes three times as long and saves
@@ -68,6 +70,6 @@ def _compressed(body: bytes) -> bytes:
     return _gzip(body, 1 if saves else 0, zlib.Z_HUFFMAN_ONLY)
 
 
-def _gzip(body: bytes, level: int, strategy: int) -> bytes:
+def _gzip(body: Body, level: int, strategy: int) -> bytes:
     compressor = zlib.compressobj(level, zlib.DEFLATED, _GZIP, zlib.DEF_MEM_LEVEL, strategy)
     return compressor.compress(body) + compressor.flush()

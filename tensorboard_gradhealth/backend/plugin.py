@@ -16,7 +16,7 @@ from tensorboard.plugins import base_plugin
 from werkzeug import wrappers
 
 from tensorboard_gradhealth.backend import blocks, queries, static_files
-from tensorboard_gradhealth.backend.answers import BINARY, JSON, Answer, as_json
+from tensorboard_gradhealth.backend.answers import BINARY, JSON, Answer, Body, as_json
 from tensorboard_gradhealth.backend.judging import RuleSheet, parse_limits
 from tensorboard_gradhealth.backend.runs import Runs
 from tensorboard_gradhealth.storage.memory import Memory
@@ -119,7 +119,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             steps=_steps(request),
         )
 
-        def answer() -> bytes:
+        def answer() -> bytearray:
             return blocks.series(self._runs.reader(*where, run), signal, part)
 
         return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)
@@ -128,7 +128,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         run, finding = _argument(request, "run"), _argument(request, "finding")
         signal = _argument(request, "signal")
 
-        def answer() -> bytes:
+        def answer() -> bytearray:
             return blocks.flight(self._runs.reader(*where, run), finding, signal)
 
         return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)
@@ -147,7 +147,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         return http_util.Respond(request, answer, "application/json")
 
     def _respond(
-        self, request: Any, where: _Where, state: Hashable, make: Callable[[], bytes], kind: str
+        self, request: Any, where: _Where, state: Hashable, make: Callable[[], Body], kind: str
     ) -> Any:
         """Answers with what was made of the same state before, if it was."""
         key = "answer", where.experiment_id, request.path, request.query_string

@@ -9,7 +9,6 @@ from __future__ import annotations
 import array
 import contextlib
 import dataclasses
-import math
 import struct
 import threading
 from collections.abc import Iterable, Iterator
@@ -18,21 +17,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from google.protobuf.message import DecodeError
-from tensorboard.compat.proto import summary_pb2, types_pb2
+from tensorboard.compat.proto import summary_pb2
 from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import masked_crc32c
-from tensorboard.util import tensor_util
 
 from tensorboard_gradhealth.storage import files, metadata
+from tensorboard_gradhealth.storage.frames import EventParser, ValueParser
 from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.points import Block, Points, Stored, block_of, size_of
-from tensorboard_gradhealth.storage.protobuf import parts, varint
-
-_MAX_ELEMENTS = 2**26
-
-_NUMBERS: dict[int, np.dtype[Any]] = {
-    types_pb2.DT_FLOAT: np.dtype("<f4"),
-    types_pb2.DT_DOUBLE: np.dtype("<f8"),
-}
 
 _HEADER = struct.Struct("<QI")
 """Before each event: its length, and the checksum of that."""
@@ -45,15 +36,6 @@ _CHECKSUM_BYTES = 4
 and computing the other in Python takes longer than all the rest."""
 
 _OURS = metadata.PREFIX.encode()
-
-_WALL_TIME, _STEP, _SUMMARY = 1, 2, 5
-"""Fields of TensorBoard's `Event`."""
-
-_VALUE = 1
-"""Field of its `Summary`."""
-
-_TAG = 1
-"""Field of its `Summary.Value`."""
 
 
 @dataclasses.dataclass(slots=True)
@@ -92,6 +74,7 @@ class EventLog:
         self._paths: list[str] = []
         self._ends: list[int] = []
         self._indices: dict[str, _Index] = {}
+        self._parser = EventParser()
 
     def follow(self) -> dict[str, LoggedTag]:
         """Indexes what was added since the last time, and returns what there is by tag.
@@ -127,15 +110,15 @@ class EventLog:
     def _add(self, number: int, offset: int, body: bytes) -> bool:
         """Adds the values of an event; returns whether it is one."""
         try:
-            step, wall_time, values = _take_apart(body)
-            new = {tag: _meet(body[s:e]) for tag, s, e in values if tag not in self._indices}
+            event = self._parser.parse(body)
+            new = {t: _meet(body[s:e]) for t, s, e in event.values if t not in self._indices}
         except (ValueError, IndexError, struct.error, DecodeError):
             return False
         self._indices.update(new)
-        for tag, start, end in values:
+        for tag, start, end in event.values:
             index = self._indices[tag]
-            index.steps.append(step)
-            index.wall_times.append(wall_time)
+            index.steps.append(event.step)
+            index.wall_times.append(event.wall_time)
             index.places.extend((number, offset + start, end - start))
         return True
 
@@ -164,20 +147,22 @@ class _Reading:
 
     def read(self, positions: Iterable[int]) -> Iterator[npt.NDArray[Any]]:
         """See `points.Reading`."""
+        parser = ValueParser()
         with contextlib.ExitStack() as stack:
             opened: dict[int, Any] = {}
             for number, offset, length in self._places[list(positions)].tolist():
                 if number not in opened:
                     opened[number] = stack.enter_context(files.open_file(self._paths[number]))
                 opened[number].seek(offset)
-                yield _decode(opened[number].read(length))
+                yield parser.parse(opened[number].read(length))
 
     def block(self) -> Block:
         """See `points.Reading`."""
 
         def read_on(before: Block | None) -> Block:
             start = 0 if before is None else min(len(before), len(self._places))
-            return block_of(before, self.read(range(start, len(self._places))))
+            new = range(start, len(self._places))
+            return block_of(before, self.read(new), len(new))
 
         return self._memory.get(self._key, len(self._places), read_on, size_of)
 
@@ -188,57 +173,13 @@ def event_bodies(file: Any) -> Iterator[bytes]:
         length, checksum = _HEADER.unpack(header)
         if checksum != masked_crc32c(header[:8]) or length > _MAX_EVENT_BYTES:
             return
-        body = file.read(length + _CHECKSUM_BYTES)
-        if len(body) < length + _CHECKSUM_BYTES:
+        body = file.read(length)
+        if len(body) < length or len(file.read(_CHECKSUM_BYTES)) < _CHECKSUM_BYTES:
             return
-        yield body[:length]
-
-
-def _take_apart(body: bytes) -> tuple[int, float, list[tuple[str, int, int]]]:
-    """Returns step, wall time, and of each value of an event its tag, start and end."""
-    step, wall_time = 0, 0.0
-    values = []
-    for number, start, end in parts(body, 0, len(body)):
-        if number == _STEP:
-            step = varint(body, start)[0] % 2**64
-        elif number == _WALL_TIME:
-            [wall_time] = struct.unpack("<d", body[start:end])
-        elif number == _SUMMARY:
-            found = [(s, e) for field, s, e in parts(body, start, end) if field == _VALUE]
-            values += [(_tag(body, s, e), s, e) for s, e in found]
-    return step - 2**64 if step >= 2**63 else step, wall_time, values
-
-
-def _tag(body: bytes, start: int, end: int) -> str:
-    """Returns the tag of a value, which has to be sound as far as its tensor."""
-    return next(
-        (body[s:e].decode() for field, s, e in parts(body, start, end) if field == _TAG), ""
-    )
+        yield body
 
 
 def _meet(value: bytes) -> _Index:
     """As in TensorBoard, the first value of a tag decides to which plugin it belongs."""
     about = summary_pb2.Summary.Value.FromString(value).metadata.plugin_data
     return _Index(about.plugin_name, about.content)
-
-
-def _decode(value: bytes) -> npt.NDArray[Any]:
-    return array_of(summary_pb2.Summary.Value.FromString(value).tensor)
-
-
-def array_of(tensor: Any) -> npt.NDArray[Any]:
-    """Returns a `TensorProto` as an array.
-
-    Raises:
-      ValueError: It claims more elements than a value of a log can have: a few bytes are enough
-        to ask for all memory.
-    """
-    elements = math.prod(dim.size for dim in tensor.tensor_shape.dim)
-    if elements > _MAX_ELEMENTS:
-        raise ValueError(f"a tensor of {elements} elements; {_MAX_ELEMENTS} are allowed")
-    values: npt.NDArray[Any]
-    if tensor.dtype in _NUMBERS and tensor.tensor_content:  # as this package writes them
-        values = np.frombuffer(tensor.tensor_content, _NUMBERS[tensor.dtype])
-        return values.reshape([dim.size for dim in tensor.tensor_shape.dim])
-    values = tensor_util.make_ndarray(tensor)
-    return values

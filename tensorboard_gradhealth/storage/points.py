@@ -90,32 +90,38 @@ class Stored:
         return _taken(self._reading.block(), self._positions)
 
 
-def block_of(before: Block | None, values: Iterable[npt.NDArray[Any]]) -> Block:
-    """Returns the values of a block and those that follow it as one."""
-    more = list(values)
-    if before is not None and not more:
-        return before
-    known = [] if before is None else before
-    first = known[0] if len(known) else more[0] if more else np.zeros(0)
-    if first.dtype == object or any(v.shape != first.shape or v.dtype != first.dtype for v in more):
-        return [*known, *more]
-    if isinstance(known, list):
-        return [*known, *more] if known else np.stack(more) if more else []
-    return _extended(known, more)
+def block_of(before: Block | None, values: Iterable[npt.NDArray[Any]], count: int) -> Block:
+    """Returns the values of a block and those that follow it, `count` of them, as one."""
+    known: Block = [] if before is None else before
+    values = iter(values)
+    if isinstance(known, list) and known:
+        return [*known, *values]
+    first = next(values, None)
+    if first is None:
+        return known
+    like = known[0] if len(known) else first
+    if like.dtype == object:
+        return [*known, first, *values]
+    block = _with_room(known, like, len(known) + count)
+    for end, value in enumerate(itertools.chain([first], values), start=len(known)):
+        if value.shape != like.shape or value.dtype != like.dtype:
+            return [*block[:end], value, *values]
+        block[end] = value  # at once: memory for all of them twice takes longer than reading them
+    return block
 
 
-def _extended(block: npt.NDArray[Any], more: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Appends to an array, which may share its memory with the result.
+def _with_room(known: Block, like: npt.NDArray[Any], count: int) -> npt.NDArray[Any]:
+    """Returns a block of `count` values that begins with those known, whose memory it may share.
 
     A run that is followed grows by a point at a time: there is room for some more behind it.
     """
-    count, end = len(block), len(block) + len(more)
-    room = block.base
-    if room is None or room.shape[1:] != block.shape[1:] or len(room) < end:
-        room = np.empty((end + end // 8, *block.shape[1:]), block.dtype)
-        room[:count] = block
-    room[count:end] = more
-    return room[:end]
+    flat = None if isinstance(known, list) else known.base
+    if flat is None or flat.ndim != 1 or flat.size < count * like.size:
+        room = count + count // 8 if len(known) else count
+        # NumPy would ask for huge pages, for which a virtual machine waits four times as long.
+        flat = np.frombuffer(bytearray(max(1, room * like.size) * like.itemsize), like.dtype)
+        flat[: len(known) * like.size] = np.ravel(known)
+    return flat[: count * like.size].reshape(count, *like.shape)
 
 
 def size_of(block: Block) -> int:

@@ -285,7 +285,8 @@ class RunReader:
             return self._implied_windows()
         with explaining(f"`{metadata.WINDOW_TAG}`"):
             points = self._tags.read(metadata.WINDOW_TAG).loaded()
-            if not all(v.shape == (4,) and (np.abs(v) <= _LARGEST).all() for v in points.values):
+            values = np.asarray(points.values)
+            if len(values) and (values.shape[1:] != (4,) or not (np.abs(values) <= _LARGEST).all()):
                 raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four whole numbers.")
         return current(points, points, _begins(points))
 

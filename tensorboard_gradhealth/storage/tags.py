@@ -106,7 +106,7 @@ def _points(data: Sequence[provider_lib.TensorDatum]) -> Points:
     return Points(
         np.array([datum.step for datum in data], np.int64),
         np.array([datum.wall_time for datum in data], np.float64),
-        block_of(None, (datum.numpy for datum in data)),
+        block_of(None, (datum.numpy for datum in data), len(data)),
     )
 
 

@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from tensorboard.compat.proto import event_pb2, summary_pb2
 
-from tensorboard_gradhealth.storage import event_log, files, metadata
+from tensorboard_gradhealth.storage import files, metadata
+from tensorboard_gradhealth.storage.frames import ValueParser
 from tensorboard_gradhealth.storage.local import LocalProvider
 from tensorboard_gradhealth.storage.reader import RunReader, UnreadableRun
 from tensorboard_gradhealth.storage.writer import RunWriter
@@ -25,6 +26,19 @@ def log_file(log_dir: Path) -> Path:
 
 def steps(provider: LocalProvider, signal: str = "loss") -> list[int]:
     return RunReader(provider, None, "", ".").series(signal).steps.tolist()
+
+
+def watch_decoding(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
+    """Returns a list to which every value is added that is decoded from now on."""
+    decoded: list[bytes] = []
+    parse = ValueParser.parse
+
+    def watched(self: ValueParser, value: bytes) -> Any:
+        decoded.append(value)
+        return parse(self, value)
+
+    monkeypatch.setattr(ValueParser, "parse", watched)
+    return decoded
 
 
 def test_a_log_that_grows_byte_by_byte_is_followed(tmp_path: Path) -> None:
@@ -51,9 +65,7 @@ def test_only_what_is_new_is_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     provider = LocalProvider(tmp_path)
     held = RunReader(provider, None, "", ".")
     held.series("gradient_norm")
-    decoded: list[bytes] = []
-    decode = event_log._decode
-    monkeypatch.setattr(event_log, "_decode", lambda v: decoded.append(v) or decode(v))
+    decoded = watch_decoding(monkeypatch)
     write_run(tmp_path, range(50, 53))
     assert len(RunReader(provider, None, "", ".").series("gradient_norm").steps) == 53
     norms = [value for value in decoded if b"gradhealth/gradient_norm" in value]
@@ -65,9 +77,7 @@ def test_a_signal_is_counted_without_being_read(
 ) -> None:
     write_run(tmp_path, range(50))
     reader = RunReader(LocalProvider(tmp_path), None, "", ".")
-    decoded: list[bytes] = []
-    decode = event_log._decode
-    monkeypatch.setattr(event_log, "_decode", lambda v: decoded.append(v) or decode(v))
+    decoded = watch_decoding(monkeypatch)
     assert reader.count("gradient_norm") == 50
     assert len([v for v in decoded if b"gradhealth/gradient_norm" in v]) == 1
 
