@@ -14,16 +14,18 @@ from typing import Any
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 
-def train(log_dir: Path, seed: int) -> None:
-    """Trains every run of the gallery into its own directory below `log_dir`."""
+def train(log_dir: Path, seed: int, everything: bool = False) -> None:
+    """Trains every run of the gallery, or all there are, each into a directory below `log_dir`."""
     import keras
 
     import tensorboard_gradhealth as gradhealth
-    from demo.gallery import RUNS
+    from demo.gallery import MORE, RUNS
 
-    for number, run in enumerate(RUNS, 1):
+    chosen = RUNS + MORE if everything else RUNS
+
+    for number, run in enumerate(chosen, 1):
         started = time.monotonic()
-        print(f"[{number:2}/{len(RUNS)}] {run.name:22} {run.story}", flush=True)
+        print(f"[{number:2}/{len(chosen)}] {run.name:22} {run.story}", flush=True)
         shutil.rmtree(log_dir / run.name, ignore_errors=True)
         keras.backend.clear_session()  # so that every run starts again with the layer `dense`
         callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0, **run.options)
@@ -55,8 +57,9 @@ def main() -> int:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--port", type=int, default=6006, help="0 picks a free one")
     parser.add_argument("--train-only", action="store_true", help="do not start TensorBoard")
+    parser.add_argument("--all", action="store_true", help="train more illnesses, too")
     options = parser.parse_args()
-    train(options.logdir, options.seed)
+    train(options.logdir, options.seed, options.all)
     return 0 if options.train_only else serve(options.logdir, options.port)
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from demo._run import DemoRun
+from demo._run import Illness, runs
 
 layers = keras.layers
 
@@ -28,12 +28,11 @@ def _classifier(features: int, optimizer: Any) -> keras.Model:
     return model
 
 
-def _scaling(scaled: bool, callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def scaling(fixed: bool, callbacks: list[Any]) -> None:
     x = np.random.rand(100, 2)
     x[:, 1] *= 1000
-    if scaled:
-        x = (x - x.mean(axis=0)) / x.std(axis=0)
+    if fixed:
+        x = (x - x.mean(0)) / x.std(0)
     model = _classifier(2, "adam")
     model.fit(x, np.random.randint(0, 2, 100), epochs=50, verbose=0, callbacks=callbacks)
 
@@ -42,61 +41,48 @@ def shrinking_tanh(x: Any) -> Any:
     return keras.ops.tanh(x * 0.01)
 
 
-def _activation(function: Any, callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def activation(fixed: bool, callbacks: list[Any]) -> None:
     x, y = np.random.rand(100, 10), np.random.rand(100, 1)
-    model = keras.Sequential(
-        [keras.Input((10,)), layers.Dense(16, activation=function), layers.Dense(1)]
-    )
+    hidden = layers.Dense(16, activation="relu" if fixed else shrinking_tanh)
+    model = keras.Sequential([keras.Input((10,)), hidden, layers.Dense(1)])
     model.compile("adam", "mse")
     model.fit(x, y, epochs=100, verbose=0, callbacks=callbacks)
 
 
-def _learning_rate(rate: float, callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def learning_rate(fixed: bool, callbacks: list[Any]) -> None:
     x, y = np.random.rand(100, 5), np.random.randint(0, 2, 100)
-    model = _classifier(5, keras.optimizers.Adam(rate))
+    model = _classifier(5, keras.optimizers.Adam(0.001 if fixed else 1.0))
     model.fit(x, y, epochs=50, verbose=0, callbacks=callbacks)
 
 
-# Sharpness tells why no learning rate fits unscaled inputs: compare the two runs.
-_WITH_CURVATURE = {"preset": "full", "max_share": 1.0}
-
-RUNS = (
-    DemoRun(
+ILLNESSES = (
+    Illness(
         "scaling/sick",
         "One of two features is a thousand times larger than the other.",
-        lambda callbacks, seed: _scaling(False, callbacks, seed),
+        scaling,
         root_cause="unscaled_inputs",
-        options=_WITH_CURVATURE,
+        cure="The same data, standardised.",
+        fix="x_train = (x_train - x_train.mean(0)) / x_train.std(0)",
+        # Sharpness tells why no learning rate fits unscaled inputs: compare the two runs.
+        options={"preset": "full", "max_share": 1.0},
     ),
-    DemoRun(
-        "scaling/fixed",
-        "The same data, standardised.",
-        lambda callbacks, seed: _scaling(True, callbacks, seed),
-        options=_WITH_CURVATURE,
-    ),
-    DemoRun(
+    Illness(
         "activation/sick",
         "A hand-made activation, tanh(0.01 x), lets one hundredth of the signal through.",
-        lambda callbacks, seed: _activation(shrinking_tanh, callbacks, seed),
+        activation,
         root_cause="attenuating_activation",
+        cure="The same network with ReLU.",
+        fix='activation="relu"',
     ),
-    DemoRun(
-        "activation/fixed",
-        "The same network with ReLU.",
-        lambda callbacks, seed: _activation("relu", callbacks, seed),
-    ),
-    DemoRun(
+    Illness(
         "learning_rate/sick",
         "Adam with a learning rate of 1.0.",
-        lambda callbacks, seed: _learning_rate(1.0, callbacks, seed),
+        learning_rate,
         root_cause="learning_rate_too_high",
+        cure="The same network at 0.001.",
+        fix="Adam(learning_rate=0.001)",
         consequences=("dead_units",),
     ),
-    DemoRun(
-        "learning_rate/fixed",
-        "The same network at 0.001.",
-        lambda callbacks, seed: _learning_rate(1e-3, callbacks, seed),
-    ),
 )
+
+RUNS = runs(ILLNESSES)

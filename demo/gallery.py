@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from demo import article, edge_of_stability, healthy, illnesses
+from demo import article, edge_of_stability, healthy, illnesses, more
 from demo._run import DemoRun
 
 RUNS: tuple[DemoRun, ...] = article.RUNS + illnesses.RUNS + healthy.RUNS + edge_of_stability.RUNS
+MORE: tuple[DemoRun, ...] = more.RUNS

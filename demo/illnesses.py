@@ -1,4 +1,4 @@
-"""One training for each further illness that Gradient Health knows."""
+"""One training for each further illness that is worth a look, each with its cure."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 import keras
 import numpy as np
 
-from demo._run import DemoRun
+from demo._run import Illness, runs
 
 layers = keras.layers
 
@@ -30,38 +30,42 @@ def _network(*hidden: layers.Layer) -> keras.Model:
     )
 
 
-def missing_values(callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def missing_values(fixed: bool, callbacks: list[Any]) -> None:
     x, y = _blobs()
     x[17, 3] = np.nan
+    if fixed:
+        bad = ~np.isfinite(x).all(1)
+        x, y = x[~bad], y[~bad]
     network = _network(layers.Dense(32, activation="relu", name="hidden"))
     _train(network, "adam", x, y, callbacks)
 
 
-def saturated(callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def saturated(fixed: bool, callbacks: list[Any]) -> None:
     x, y = _blobs()
-    huge = keras.initializers.RandomNormal(stddev=6.0)
-    hidden = [
-        layers.Dense(32, activation="tanh", kernel_initializer=huge, name=f"hidden{i}")
-        for i in (1, 2)
-    ]
+    options: dict[str, Any] = {
+        "activation": "tanh",
+        "kernel_initializer": keras.initializers.RandomNormal(stddev=6.0),
+    }
+    if fixed:
+        options = {"activation": "relu", "kernel_initializer": "he_normal"}
+    hidden = [layers.Dense(32, name=f"hidden{i}", **options) for i in (1, 2)]
     _train(_network(*hidden), "adam", x, y, callbacks)
 
 
-def vanishing(callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def vanishing(fixed: bool, callbacks: list[Any]) -> None:
     x, y = _blobs()
-    hidden = [layers.Dense(32, activation="sigmoid", name=f"hidden{i}") for i in range(1, 9)]
+    options = {"activation": "sigmoid"}
+    if fixed:
+        options = {"activation": "relu", "kernel_initializer": "he_normal"}
+    hidden = [layers.Dense(32, name=f"hidden{i}", **options) for i in range(1, 9)]
     _train(_network(*hidden), keras.optimizers.SGD(0.1), x, y, callbacks)
 
 
-def exploding(callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def exploding(fixed: bool, callbacks: list[Any]) -> None:
     x = np.random.normal(size=(600, 20)).astype("float32")
     y = x @ np.random.normal(size=(20, 1)).astype("float32")
     model = keras.Sequential([keras.Input((20,)), layers.Dense(1, name="value")])
-    model.compile(keras.optimizers.SGD(1.0), "mse")
+    model.compile(keras.optimizers.SGD(0.001 if fixed else 1.0), "mse")
     model.fit(x, y, epochs=4, verbose=0, callbacks=callbacks)
 
 
@@ -69,48 +73,63 @@ def distance_to(y_true: Any, y_pred: Any) -> Any:
     return keras.ops.sqrt(keras.ops.sum(keras.ops.square(y_true - y_pred), axis=-1))
 
 
-def root_of_zero(callbacks: list[Any], seed: int) -> None:
-    keras.utils.set_random_seed(seed)
+def safe_distance_to(y_true: Any, y_pred: Any) -> Any:
+    return keras.ops.sqrt(keras.ops.sum(keras.ops.square(y_true - y_pred), axis=-1) + 1e-12)
+
+
+def root_of_zero(fixed: bool, callbacks: list[Any]) -> None:
     x = np.random.normal(size=(600, 8)).astype("float32")
     x[::6] = 0  # blank samples: the network, without biases yet, predicts them exactly
     y = x @ np.random.normal(size=(8, 3)).astype("float32")
     hidden = layers.Dense(32, activation="relu", name="hidden")
     model = keras.Sequential([keras.Input((8,)), hidden, layers.Dense(3, name="point")])
-    model.compile("adam", distance_to)
+    model.compile("adam", safe_distance_to if fixed else distance_to)
     model.fit(x, y, epochs=5, verbose=0, callbacks=callbacks)
 
 
-RUNS = (
-    DemoRun(
+ILLNESSES = (
+    Illness(
         "missing_values",
         "One value of the input is missing (NaN).",
         missing_values,
         root_cause="nonfinite_inputs",
+        cure="The same data without that sample.",
+        fix="x_train, y_train = x_train[~bad], y_train[~bad]",
     ),
-    DemoRun(
+    Illness(
         "saturated_tanh",
         "Weights six times too large push every tanh to its end.",
         saturated,
         root_cause="poor_initialization",
+        cure="ReLU, and weights that suit the width.",
+        fix='activation="relu", kernel_initializer="he_normal"',
         consequences=("saturated_activations",),
     ),
-    DemoRun(
+    Illness(
         "vanishing_sigmoids",
         "Eight sigmoid layers in a row, plain gradient descent.",
         vanishing,
         root_cause="vanishing_gradients",
+        cure="The same depth with ReLU, and initial weights made for it.",
+        fix='activation="relu", kernel_initializer="he_normal"',
     ),
-    DemoRun(
+    Illness(
         "exploding",
         "Gradient descent with a step a little too long: each one overshoots further.",
         exploding,
         root_cause="learning_rate_too_high",
+        cure="The same descent with shorter steps.",
+        fix="SGD(learning_rate=0.001)",
         consequences=("exploding_gradients",),
     ),
-    DemoRun(
+    Illness(
         "root_of_zero",
         "A distance as loss, whose square root has no gradient where it is zero.",
         root_of_zero,
         root_cause="nonfinite_values",
+        cure="The same distance, kept away from zero.",
+        fix="tf.sqrt(x + 1e-12)",
     ),
 )
+
+RUNS = runs(ILLNESSES)

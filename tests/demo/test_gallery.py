@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 import tensorboard_gradhealth as gradhealth
-from demo import article, edge_of_stability, healthy, illnesses
-from demo._run import DemoRun
+from demo import article, edge_of_stability, healthy, illnesses, more
+from demo._run import DemoRun, Illness
 from tensorboard_gradhealth.diagnosis import open_run
 from tensorboard_gradhealth.rules import replay
 from tensorboard_gradhealth.types import Finding
@@ -58,9 +58,16 @@ def test_reference_examples_and_healthy_runs(run: DemoRun, seed: int, tmp_path: 
     assert gradhealth.diagnose(tmp_path) == findings
 
 
-@pytest.mark.parametrize("run", illnesses.RUNS, ids=lambda run: run.name)
-def test_other_illnesses(run: DemoRun, tmp_path: Path) -> None:
-    expect(run, train(run, 0, tmp_path))
+@pytest.mark.parametrize(
+    "illness",
+    article.ILLNESSES + illnesses.ILLNESSES + more.ILLNESSES,
+    ids=lambda illness: illness.name,
+)
+def test_the_fix_that_the_finding_names_makes_it_go_away(illness: Illness, tmp_path: Path) -> None:
+    findings = train(illness.sick, 0, tmp_path / "sick")
+    expect(illness.sick, findings)
+    assert any(illness.fix in fix.code for fix in findings[0].fixes)
+    expect(illness.fixed, train(illness.fixed, 0, tmp_path / "fixed"))
 
 
 def test_sharpness_tells_why_no_learning_rate_fits_unscaled_inputs(tmp_path: Path) -> None:
