@@ -18,7 +18,7 @@ from pathlib import Path
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
 
 from benchmarks.diagnosis import table
-from benchmarks.diagnosis.architectures import PARTS
+from benchmarks.diagnosis.bodies import PARTS
 from benchmarks.diagnosis.judging import judge_all
 from benchmarks.diagnosis.training import runs, train_all
 

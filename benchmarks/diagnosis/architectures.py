@@ -13,7 +13,9 @@ import keras
 import numpy as np
 from keras import layers
 
-from benchmarks.diagnosis.data import VOCABULARY, Data, load
+from benchmarks.diagnosis.bodies import BODIES
+from benchmarks.diagnosis.bodies._blocks import through
+from benchmarks.diagnosis.data import Data, load
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,7 +23,7 @@ class Setup:
     """All that decides a training but the seed.
 
     Attributes:
-      body: Name in `BODIES`.
+      body: Name in `bodies.BODIES`.
       task: Name in `data.TASKS`.
       samples: To train on.
       batch_size: Of a step.
@@ -78,12 +80,12 @@ class Setup:
         """The compiled model for data of these shapes. Kernels come from Keras' global seed."""
         keras.config.set_dtype_policy(self.policy)
         inputs = keras.Input(data.x.shape[1:], dtype=data.x.dtype)
-        x = _through(self.entry(), inputs)
+        x = through(self.entry(), inputs)
         body = BODIES[self.body]
         outputs = body.build(x, self, body.depth if self.depth is None else self.depth)
         if not body.has_head:
             outputs = _head(outputs, self, data)
-        model = keras.Model(inputs, _through(self.after_head(), outputs))
+        model = keras.Model(inputs, through(self.after_head(), outputs))
         keras.config.set_dtype_policy("float32")
         self.adapt(model, data)
         model = self.wrap(model)
@@ -101,23 +103,6 @@ def changed(**changes: Any) -> Change:
     return lambda setup: dataclasses.replace(setup, **changes)
 
 
-@dataclasses.dataclass(frozen=True)
-class Body:
-    """The hidden part of a network.
-
-    Attributes:
-      input: Kind of data, see `data.load`.
-      build: Makes the hidden layers from (tensor, setup, depth).
-      depth: How many blocks, if the setup does not say.
-      has_head: Whether `build` makes the output layer too.
-    """
-
-    input: str
-    build: Callable[[Any, Setup, int], Any]
-    depth: int
-    has_head: bool = False
-
-
 LOSSES = {
     "classes": "sparse_categorical_crossentropy",
     "binary": "binary_crossentropy",
@@ -129,12 +114,6 @@ LOSSES = {
 _HEADS = {"classes": "softmax", "binary": "sigmoid", "labels": "sigmoid", "values": None}
 
 
-def _through(these: list[Any], x: Any) -> Any:
-    for layer in these:
-        x = layer(x)
-    return x
-
-
 def _head(x: Any, setup: Setup, data: Data) -> Any:
     units = data.y.shape[1] if data.y.ndim > 1 else int(max(data.y.max(), data.y_val.max())) + 1
     options = {"units": units, "activation": _HEADS[setup.task], "dtype": _head_dtype(setup)}
@@ -143,151 +122,3 @@ def _head(x: Any, setup: Setup, data: Data) -> Any:
 
 def _head_dtype(setup: Setup) -> str | None:
     return "float32" if setup.policy.startswith("mixed") else None
-
-
-def _dense(x: Any, setup: Setup, units: int, name: str) -> Any:
-    layer = layers.Dense(units, activation=setup.activation, name=name, **setup.hidden)
-    return _through(setup.after(), layer(x))
-
-
-def _conv(x: Any, setup: Setup, filters: int, name: str, strides: int = 1) -> Any:
-    options = {"strides": strides, "padding": "same", "activation": setup.activation}
-    return _through(
-        setup.after(), layers.Conv2D(filters, 3, name=name, **options, **setup.hidden)(x)
-    )
-
-
-def _mlp(width: int) -> Callable[[Any, Setup, int], Any]:
-    def build(x: Any, setup: Setup, depth: int) -> Any:
-        for number in range(1, depth + 1):
-            x = _dense(x, setup, width, f"hidden{number}")
-        return x
-
-    return build
-
-
-def _gated_mlp(x: Any, setup: Setup, depth: int) -> Any:
-    """Each block is multiplied by a gate of its own, as in gated linear units."""
-    for number in range(1, depth + 1):
-        name = f"hidden{number}"
-        gate = layers.Dense(48, activation="sigmoid", name=f"{name}_gate", **setup.hidden)(x)
-        value = layers.Dense(48, activation=setup.activation, name=name, **setup.hidden)(x)
-        x = _through(setup.after(), layers.Multiply(name=f"{name}_gated")([value, gate]))
-    return x
-
-
-def _cnn(x: Any, setup: Setup, depth: int) -> Any:
-    for number in range(1, depth + 1):
-        x = _conv(x, setup, 16, f"hidden{number}", strides=2 if number == 2 else 1)
-    return _dense(layers.Flatten(name="flatten")(x), setup, 32, f"hidden{depth + 1}")
-
-
-def _batch_norm(name: str) -> Any:
-    """Keeps averages that have settled by the end of so short a training."""
-    return layers.BatchNormalization(momentum=0.9, name=name)
-
-
-def _cnn_bn(x: Any, setup: Setup, depth: int) -> Any:
-    for number in range(1, depth + 1):
-        strides = 2 if number == 2 else 1
-        conv = layers.Conv2D(
-            16, 3, strides, "same", use_bias=False, name=f"conv{number}", **setup.hidden
-        )
-        x = _batch_norm(f"norm{number}")(conv(x))
-        x = layers.Activation(setup.activation, name=f"hidden{number}")(x)
-        x = _through(setup.after(), x)
-    return layers.GlobalAveragePooling2D(name="pool")(x)
-
-
-def _resnet(x: Any, setup: Setup, depth: int) -> Any:
-    x = _conv(x, setup, 16, "hidden1")
-    for number in range(2, depth + 2):
-        branch = _batch_norm(f"norm{number}")(x)
-        branch = _conv(branch, setup, 16, f"hidden{number}")
-        branch = layers.Conv2D(16, 3, padding="same", name=f"branch{number}")(branch)
-        x = layers.Add(name=f"add{number}")([x, branch])
-    return layers.GlobalAveragePooling2D(name="pool")(x)
-
-
-def _recurrent(cell: type[Any]) -> Callable[[Any, Setup, int], Any]:
-    def build(x: Any, setup: Setup, depth: int) -> Any:
-        for number in range(1, depth + 1):
-            options = {"return_sequences": number < depth, **setup.recurrent}
-            x = cell(24, name=f"recurrent{number}", **options)(x)
-        return _dense(x, setup, 24, "hidden1")
-
-    return build
-
-
-class Positions(layers.Layer):
-    """Adds a learned vector per position."""
-
-    def build(self, shape: tuple[int, ...]) -> None:
-        start = keras.initializers.RandomNormal(stddev=0.02)
-        self.table = self.add_weight(shape=shape[1:], initializer=start, name="table")
-
-    def call(self, x: Any) -> Any:
-        return x + keras.ops.cast(self.table, x.dtype)
-
-
-def _attention(x: Any, setup: Setup, depth: int) -> Any:
-    x = Positions(name="positions")(x)
-    for number in range(1, depth + 1):
-        normed = layers.LayerNormalization(name=f"norm{number}a")(x)
-        attention = layers.MultiHeadAttention(2, 12, name=f"attention{number}")
-        x = layers.Add(name=f"add{number}a")([x, attention(normed, normed)])
-        branch = layers.LayerNormalization(name=f"norm{number}b")(x)
-        branch = _dense(branch, setup, 48, f"hidden{number}")
-        branch = layers.Dense(24, name=f"down{number}")(branch)
-        x = layers.Add(name=f"add{number}b")([x, branch])
-    return layers.GlobalAveragePooling1D(name="pool")(layers.LayerNormalization(name="norm")(x))
-
-
-def _series_attention(x: Any, setup: Setup, depth: int) -> Any:
-    return _attention(layers.Dense(24, name="embed")(x), setup, depth)
-
-
-def _token_attention(x: Any, setup: Setup, depth: int) -> Any:
-    return _attention(layers.Embedding(VOCABULARY, 24, name="embed")(x), setup, depth)
-
-
-def _autoencoder(x: Any, setup: Setup, depth: int) -> Any:
-    for number, width in enumerate((48, 16, 48), 1):
-        x = _dense(x, setup, width, f"hidden{number}")
-    return layers.Dense(64, **{"activation": "sigmoid", **setup.head}, name="head")(x)
-
-
-def _conv_autoencoder(x: Any, setup: Setup, depth: int) -> Any:
-    x = _conv(x, setup, 16, "hidden1", strides=2)
-    x = _conv(x, setup, 8, "hidden2", strides=2)
-    x = layers.UpSampling2D(name="up1")(x)
-    x = layers.UpSampling2D(name="up2")(_conv(x, setup, 16, "hidden3"))
-    options = {"padding": "same", "activation": "sigmoid", **setup.head}
-    return layers.Conv2D(1, 3, **options, name="head")(x)
-
-
-BODIES: dict[str, Body] = {
-    "mlp": Body("table", _mlp(48), 2),
-    "flat_mlp": Body("flat", _mlp(64), 2),
-    "cnn_bn": Body("images", _cnn_bn, 3),
-    "rnn": Body("series", _recurrent(layers.SimpleRNN), 1),
-    "lstm": Body("series", _recurrent(layers.LSTM), 1),
-    "attention": Body("series", _series_attention, 1),
-    "autoencoder": Body("flat", _autoencoder, 3, has_head=True),
-    "deep_mlp": Body("table", _mlp(64), 4),
-    "gated_mlp": Body("table", _gated_mlp, 3),
-    "cnn": Body("images", _cnn, 2),
-    "resnet": Body("images", _resnet, 2),
-    "gru": Body("series", _recurrent(layers.GRU), 1),
-    "transformer": Body("tokens", _token_attention, 2),
-    "conv_autoencoder": Body("images", _conv_autoencoder, 3, has_head=True),
-}
-
-PARTS: dict[str, tuple[str, ...]] = {
-    "choose": ("mlp", "flat_mlp", "deep_mlp", "cnn_bn", "rnn", "lstm", "attention", "autoencoder"),
-    "report": ("gated_mlp", "cnn", "resnet", "gru", "transformer", "conv_autoencoder"),
-}
-"""Which bodies serve to choose thresholds and which to report: none does both."""
-
-SEEDS: dict[str, int] = {"choose": 0, "report": 1000}
-"""The first seed of each part."""

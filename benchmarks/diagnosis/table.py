@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from benchmarks.diagnosis.architectures import PARTS
+from benchmarks.diagnosis.bodies import PARTS
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.judging import OURS, Judged
 from benchmarks.diagnosis.scoring import (

@@ -15,7 +15,8 @@ import keras
 import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
-from benchmarks.diagnosis.architectures import PARTS, SEEDS, Setup
+from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.bodies import PARTS, SEEDS
 from benchmarks.diagnosis.faults import FAULTS, Fault
 from benchmarks.diagnosis.healthy import HEALTHY, Healthy
 from benchmarks.diagnosis.recorder import SeriesRecorder

@@ -44,7 +44,7 @@ FAULTS: tuple[Fault, ...] = (
         "stopped_gradient",
         "a stop_gradient that was left in",
         "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
-        "transformer/classes",
+        "transformer/classes two_towers/classes dense_cnn/classes vit/classes mixer/classes",
         changed(after=lambda: [StopGradient()]),
         ("frozen_layer",),
         "hidden",
@@ -52,7 +52,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "rounded",
         "rounding between the layers, which no gradient passes",
-        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values",
+        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values "
+        "two_towers/values dense_cnn/classes tcn/classes",
         changed(after=lambda: [Round()]),
         ("frozen_layer",),
         "hidden|recurrent",
@@ -60,14 +61,16 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "strong_decay",
         "weight decay that leaves nothing of the weights",
-        "flat_mlp/classes mlp/classes cnn/classes deep_mlp/classes gated_mlp/classes",
+        "flat_mlp/classes mlp/classes cnn/classes deep_mlp/classes gated_mlp/classes "
+        "two_towers/classes dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_regularizer": keras.regularizers.L2(3.0)}),
         ("loss_plateau", "vanishing_gradients"),
     ),
     Fault(
         "memorised",
         "few samples, some with wrong labels, for very long",
-        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes gru/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes two_towers/classes "
+        "residual_mlp/classes",
         changed(
             prepare=(_few_noisy_labels,),
             samples=128,
@@ -80,7 +83,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "shuffled_labels",
         "labels that no longer belong to their inputs",
-        "mlp/binary flat_mlp/classes deep_mlp/binary gated_mlp/binary cnn/classes",
+        "mlp/binary flat_mlp/classes deep_mlp/binary gated_mlp/binary cnn/classes "
+        "two_towers/binary residual_mlp/classes dense_cnn/classes",
         changed(
             prepare=(_shuffled_labels,),
             samples=128,

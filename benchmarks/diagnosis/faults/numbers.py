@@ -46,21 +46,24 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "log_of_zero",
         "a hand-made cross-entropy over outputs that can be zero",
-        "flat_mlp/classes cnn_bn/classes cnn/classes gru/classes",
+        "flat_mlp/classes cnn_bn/classes cnn/classes gru/classes dense_cnn/classes "
+        "residual_mlp/classes bilstm/classes",
         changed(head={"activation": "relu"}, loss=plain_cross_entropy),
         ("nonfinite_values", "output_loss_mismatch"),
     ),
     Fault(
         "root_of_zero",
         "a distance as loss, whose root has no gradient at zero",
-        "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values gru/values",
+        "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values gru/values "
+        "two_towers/values residual_mlp/values tcn/values",
         changed(prepare=(_blank_samples,), loss=distance, fit=lambda data: {"shuffle": False}),
         ("nonfinite_values",),
     ),
     Fault(
         "division_by_zero",
         "a hand-made normalisation without an epsilon",
-        "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
+        "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
+        "two_towers/classes dense_cnn/classes tcn/classes",
         changed(prepare=(_blank_samples,), after=lambda: [Normalise()]),
         ("nonfinite_values",),
         "normalise|hidden",
@@ -68,7 +71,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "pure_float16",
         "16-bit weights, and an epsilon that is zero in 16 bits",
-        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
+        "two_towers/classes dense_cnn/classes residual_mlp/classes",
         changed(policy="float16"),
         ("nonfinite_values",),
     ),

@@ -13,7 +13,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "softmax_over_one_unit",
         "softmax over a single unit",
-        "mlp/binary cnn_bn/binary deep_mlp/binary gated_mlp/binary gru/binary",
+        "mlp/binary cnn_bn/binary deep_mlp/binary gated_mlp/binary gru/binary "
+        "two_towers/binary bilstm/binary depthwise_cnn/binary",
         changed(head={"activation": "softmax"}),
         HEAD,
         "head",
@@ -21,7 +22,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "sigmoid_for_values",
         "sigmoid on targets outside 0 to 1",
-        "mlp/values lstm/values cnn/values gru/values",
+        "mlp/values lstm/values cnn/values gru/values two_towers/values tcn/values "
+        "residual_mlp/values",
         changed(head={"activation": "sigmoid"}),
         HEAD,
         "head",
@@ -29,7 +31,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "relu_for_values",
         "ReLU on targets that are negative too",
-        "flat_mlp/values lstm/values cnn/values transformer/values",
+        "flat_mlp/values lstm/values cnn/values transformer/values dense_cnn/values "
+        "tcn/values residual_mlp/values bilstm/values",
         changed(head={"activation": "relu"}),
         HEAD,
         "head",
@@ -37,7 +40,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "logits_as_probabilities",
         "no output activation, and a loss that expects probabilities",
-        "flat_mlp/classes mlp/binary cnn/classes gru/binary",
+        "flat_mlp/classes mlp/binary cnn/classes gru/binary residual_mlp/classes "
+        "two_towers/binary vit/classes tcn/binary",
         changed(head={"activation": None}),
         HEAD,
         "head",
@@ -45,7 +49,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "softmax_twice",
         "a Softmax layer after a softmax",
-        "flat_mlp/classes lstm/classes cnn/classes transformer/classes",
+        "flat_mlp/classes lstm/classes cnn/classes transformer/classes mixer/classes "
+        "bilstm/classes dense_cnn/classes",
         changed(after_head=lambda: [layers.Softmax(name="softmax")]),
         HEAD,
         "head|softmax",
@@ -53,7 +58,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "softmax_for_labels",
         "softmax where several labels can be true at once",
-        "mlp/labels cnn_bn/labels deep_mlp/labels gated_mlp/labels cnn/labels",
+        "mlp/labels cnn_bn/labels deep_mlp/labels gated_mlp/labels cnn/labels "
+        "two_towers/labels dense_cnn/labels vit/labels",
         changed(head={"activation": "softmax"}),
         HEAD,
         "head",
@@ -61,7 +67,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "categorical_loss_for_one_unit",
         "categorical cross-entropy over a single unit",
-        "mlp/binary lstm/binary cnn/binary gru/binary",
+        "mlp/binary lstm/binary cnn/binary gru/binary two_towers/binary bilstm/binary tcn/binary",
         changed(loss="categorical_crossentropy"),
         HEAD,
         "head",
@@ -69,7 +75,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tanh_for_binary",
         "tanh before a binary cross-entropy",
-        "mlp/binary lstm/binary deep_mlp/binary gated_mlp/binary cnn/binary",
+        "mlp/binary lstm/binary deep_mlp/binary gated_mlp/binary cnn/binary two_towers/binary "
+        "tcn/binary depthwise_cnn/binary",
         changed(head={"activation": "tanh"}),
         HEAD,
         "head",

@@ -66,63 +66,71 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "raw_pixels",
         "pixels from 0 to 255",
-        "flat_mlp/classes flat_mlp/values cnn/classes cnn/values",
+        "flat_mlp/classes flat_mlp/values cnn/classes cnn/values dense_cnn/classes "
+        "dense_cnn/values",
         inputs(lambda x, random: 255 * x, optimizer=lambda: SGD(0.05)),
         ("unscaled_inputs",),
     ),
     Fault(
         "raw_pixels_copied",
         "an autoencoder of pixels from 0 to 255, with a sigmoid at its end",
-        "autoencoder/copy conv_autoencoder/copy",
+        "autoencoder/copy conv_autoencoder/copy denoiser/copy",
         changed(prepare=(_pixels,)),
         ("unscaled_inputs", "output_loss_mismatch"),
     ),
     Fault(
         "unscaled_feature",
         "one feature a thousand times larger than the others",
-        "mlp/classes lstm/classes deep_mlp/binary gated_mlp/binary gru/values",
+        "mlp/classes lstm/classes deep_mlp/binary gated_mlp/binary gru/values "
+        "two_towers/classes bilstm/values birnn/classes",
         inputs(_one_large_feature),
         ("unscaled_inputs",),
     ),
     Fault(
         "unscaled_targets",
         "targets in the thousands",
-        "mlp/values lstm/values cnn/values deep_mlp/values gated_mlp/values",
+        "mlp/values lstm/values cnn/values deep_mlp/values gated_mlp/values two_towers/values "
+        "tcn/values dense_cnn/values",
         _targets(lambda y: 500 * y + 3000),
         ("unscaled_inputs",),
     ),
     Fault(
         "missing_values",
         "NaN in one value of a hundred samples",
-        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values",
+        "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values "
+        "residual_mlp/classes tcn/classes two_towers/values",
         inputs(_entries(0.01, float("nan"))),
         ("nonfinite_inputs",),
     ),
     Fault(
         "infinite_values",
         "the logarithm of zero among the inputs",
-        "mlp/values cnn_bn/classes deep_mlp/classes gated_mlp/classes gru/binary",
+        "mlp/values cnn_bn/classes deep_mlp/classes gated_mlp/classes gru/binary "
+        "two_towers/classes bilstm/binary depthwise_cnn/classes",
         inputs(_entries(0.02, float("-inf"))),
         ("nonfinite_inputs",),
     ),
     Fault(
         "placeholders",
         "-999 for what is missing",
-        "mlp/binary flat_mlp/classes deep_mlp/values gated_mlp/classes gated_mlp/values",
+        "mlp/binary flat_mlp/classes deep_mlp/values gated_mlp/classes gated_mlp/values "
+        "two_towers/values residual_mlp/classes tcn/binary",
         inputs(_entries(0.05, -999.0)),
         ("unscaled_inputs", "nonfinite_inputs"),
     ),
     Fault(
         "corrupt_batch",
         "one batch ten thousand times too large",
-        "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values cnn/values",
+        "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values cnn/values "
+        "two_towers/values tcn/values dense_cnn/values",
         changed(prepare=(_corrupt_batch,), fit=lambda data: {"shuffle": False}),
         ("unscaled_inputs", "loss_spike", "gradient_spike"),
     ),
     Fault(
         "sorted_labels",
         "samples sorted by class and not shuffled",
-        "flat_mlp/classes lstm/classes cnn/classes transformer/classes",
+        "flat_mlp/classes lstm/classes cnn/classes transformer/classes residual_mlp/classes "
+        "bilstm/classes dense_cnn/classes",
         changed(
             prepare=(_sorted,),
             fit=lambda data: {"shuffle": False},
@@ -133,7 +141,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "rare_class",
         "one sample in fifty is positive, and none is predicted",
-        "mlp/binary flat_mlp/binary deep_mlp/binary gated_mlp/binary cnn/binary",
+        "mlp/binary flat_mlp/binary deep_mlp/binary gated_mlp/binary cnn/binary "
+        "two_towers/binary tcn/binary depthwise_cnn/binary",
         changed(prepare=(_rare_class,), samples=1200, epochs=6),
         ("class_imbalance",),
     ),

@@ -27,7 +27,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "zero_weights",
         "hidden kernels that start from zero",
-        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
+        "two_towers/classes dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_initializer": "zeros"}),
         (START,),
         "hidden",
@@ -35,7 +36,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "equal_weights",
         "hidden kernels whose weights are all the same",
-        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes "
+        "two_towers/values dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_initializer": keras.initializers.Constant(0.05)}),
         (START,),
         "hidden",
@@ -43,7 +45,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "huge_weights",
         "hidden kernels that start twenty times too large",
-        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/values",
+        "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/values "
+        "two_towers/classes dense_cnn/values tcn/values",
         changed(hidden={"kernel_initializer": _normal(3.0)}),
         (START,),
         "hidden",
@@ -51,7 +54,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "tiny_weights",
         "hidden kernels that start a thousand times too small",
-        "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes cnn/classes",
+        "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
+        "two_towers/classes tcn/classes",
         changed(hidden={"kernel_initializer": _normal(1e-4)}, depth=5, optimizer=lambda: SGD(0.1)),
         (START, "vanishing_gradients"),
         "hidden",
@@ -59,7 +63,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "saturated_tanh",
         "tanh at its ends from the start",
-        "mlp/classes flat_mlp/values deep_mlp/binary gated_mlp/binary cnn/classes",
+        "mlp/classes flat_mlp/values deep_mlp/binary gated_mlp/binary cnn/classes "
+        "two_towers/binary tcn/classes dense_cnn/classes",
         changed(hidden={"kernel_initializer": _normal(6.0)}, activation="tanh"),
         ("saturated_activations", START),
         "hidden",
@@ -67,7 +72,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "deep_sigmoids",
         "eight sigmoid layers in a row",
-        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes",
+        "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes "
+        "two_towers/values tcn/classes",
         changed(activation="sigmoid", depth=8, optimizer=lambda: SGD(0.1)),
         ("vanishing_gradients", "attenuating_activation"),
         "hidden",
@@ -76,7 +82,7 @@ FAULTS: tuple[Fault, ...] = (
         "shrinking_activation",
         "a hand-made activation, tanh(0.01 x)",
         "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
-        "transformer/classes",
+        "transformer/classes two_towers/classes tcn/classes vit/classes",
         changed(activation=shrinking_tanh),
         ("attenuating_activation",),
         "hidden",
@@ -84,7 +90,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "dead_relu",
         "biases that start far below zero",
-        "mlp/classes autoencoder/copy deep_mlp/values gated_mlp/values cnn/classes",
+        "mlp/classes autoencoder/copy deep_mlp/values gated_mlp/values cnn/classes "
+        "two_towers/values tcn/classes denoiser/copy",
         changed(hidden={"bias_initializer": keras.initializers.Constant(-15.0)}),
         ("dead_units", START),
         "hidden",
@@ -92,7 +99,7 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "exploding_recurrence",
         "ReLU in a recurrent layer whose weights make it grow at each step",
-        "rnn/classes rnn/binary gru/classes gru/binary",
+        "rnn/classes rnn/binary birnn/classes birnn/binary",
         changed(
             recurrent={
                 "activation": "relu",
