@@ -45,7 +45,8 @@ class Event:
 class _Case:
     """What the engine remembers of one rule.
 
-    `series` counts, per severity, the records in a row with a sign at least that severe.
+    `series` counts, per severity, the records in a row with a sign at least that severe. `told`
+    is the severity in whose words the open finding is; its consequences can make it graver.
     """
 
     rule: Rule
@@ -57,6 +58,7 @@ class _Case:
     clean: int = 0
     opened: int = 0
     open_id: str = ""
+    told: int = 0
     judged: bool = False
     reason: str = ""
     error: str = ""
@@ -209,6 +211,7 @@ class Engine:
     def _open(self, case: _Case, sign: Sign, level: int, record: Record) -> None:
         case.opened += 1
         case.open_id = _id(case.rule.name, case.opened)
+        case.told = level
         onset = case.series_start if sign.onset is None else sign.onset
         before = self._findings.get(_id(case.rule.name, case.opened - 1))
         finding = Finding(
@@ -230,8 +233,10 @@ class Engine:
         finding = self._findings[case.open_id]
         layers = tuple(dict.fromkeys((*finding.layers, *sign.layers)))
         finding = dataclasses.replace(finding, last_step=record.step, layers=layers)
-        if level > SEVERITIES.index(finding.severity):
-            finding = _tell(dataclasses.replace(finding, severity=SEVERITIES[level]), sign)
+        if level > case.told:
+            case.told = level
+            severity = max(level, SEVERITIES.index(finding.severity))
+            finding = _tell(dataclasses.replace(finding, severity=SEVERITIES[severity]), sign)
         self._findings[finding.id] = finding
 
     def _changes(self, before: Mapping[str, Finding]) -> list[Event]:

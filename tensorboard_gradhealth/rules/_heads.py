@@ -34,11 +34,12 @@ _CATEGORICAL = (
     "categorical_focal_crossentropy",
 )
 _BINARY = ("binary_crossentropy", "binary_focal_crossentropy")
+_ALTERING = {"batch_normalization": "BatchNormalization", "dropout": "Dropout"}
 _TRAINED_ANYWAY = (
     "Keras on TensorFlow computes the loss from the logits behind {} all the same, and training "
     "goes on as it should; predictions, other backends and mixed precision do not."
 )
-_NEVER = "There is no such case: the outputs are not what the loss takes them for."
+_NEVER = "Never: the outputs are not what the loss takes them for."
 _CONFIDENT = 0.99  # A probability that a classifier must be able to give.
 
 
@@ -59,10 +60,15 @@ def fault_of(head: Mapping[str, Any]) -> Fault | None:
     """Judges one output by its function and its loss alone.
 
     Args:
-      head: As in the fact `outputs`: `units`, `activation`, `loss`, `from_logits`, and `before`.
+      head: As in the fact `outputs`: `units`, `activation`, `loss`, `from_logits`, `before` and
+        `behind`.
     """
     if head["activation"] == "softmax" and head["units"] == 1:
         return _constant_softmax(head)
+    if head["activation"] == "batch_softmax":
+        return _shared_by_samples(head)
+    if (altered := _altered(head)) is not None:
+        return altered
     if head["activation"] not in REACH:
         return None
     if (twice := _twice(head)) is not None:
@@ -87,6 +93,39 @@ def _constant_softmax(head: Mapping[str, Any]) -> Fault:
         else "keras.layers.Dense(1)",
         Evidence("units that share the softmax", 1, 2),
     )
+
+
+def _shared_by_samples(head: Mapping[str, Any]) -> Fault:
+    return Fault(
+        "error",
+        "{} is a softmax over the samples of a batch, not over the classes",
+        "axis=0 is that of the batch: a sample that is predicted alone gets 1 for every class",
+        "Let the classes share it, which is the default.",
+        "keras.layers.Softmax()",
+        Evidence("axis of the softmax", 0, -1),
+    )
+
+
+def _altered(head: Mapping[str, Any]) -> Fault | None:
+    layer, name = _ALTERING.get(head.get("behind", "")), head["activation"] or head.get("before")
+    if layer is None or name not in ("softmax", "sigmoid"):
+        return None
+    # What is normalised may be any number, as logits may.
+    logits = head["from_logits"] and layer != "Dropout"
+    if logits or head["loss"] not in (*_CATEGORICAL, *_BINARY):
+        return None
+    return Fault(
+        "warning",
+        f"{{}} changes the probabilities that {name} gives",
+        f"what {layer} makes of probabilities are none, and the loss takes its logarithm",
+        f"Leave out the {layer} behind the {name}, or put it in front of the last Dense.",
+        f'keras.layers.Dense({head["units"] or "units"}, activation="{name}")  # the last layer',
+        Evidence(f"layers behind the {name}", 1, 0),
+    )
+
+
+def _end(which: str, name: str, value: float, limit: float) -> Evidence:
+    return Evidence(f"{which} end of what {name} gives", value, limit)
 
 
 def _categorical(head: Mapping[str, Any]) -> Fault | None:
@@ -148,7 +187,7 @@ def _no_probabilities(head: Mapping[str, Any], severity: Severity, wanted: str) 
     name = head["activation"]
     low, high = REACH[name]
     kind = "logits" if name == "linear" else f"{name} outputs"
-    edge = Evidence("smallest output", low, 0) if low < 0 else Evidence("largest output", high, 1)
+    edge = _end("lower", name, low, 0) if low < 0 else _end("upper", name, high, 1)
     family = "Binary" if wanted == "sigmoid" else "Categorical"
     family = f"Sparse{family}" if head["loss"].startswith("sparse") else family
     return Fault(
@@ -216,7 +255,7 @@ def _other(head: Mapping[str, Any]) -> Fault | None:
             "End with a function that stays above 0.",
             f"keras.layers.Dense({head['units'] or 'units'}, "
             f'activation="{"softplus" if loss == "poisson" else "softmax"}")',
-            Evidence("smallest output", low, 0),
+            _end("lower", name, low, 0),
         )
     if loss in ("hinge", "squared_hinge") and low >= 0:
         return Fault(
@@ -225,6 +264,6 @@ def _other(head: Mapping[str, Any]) -> Fault | None:
             f"{loss} wants outputs on both sides of 0, and {name} stays above it",
             "End with a linear unit or with tanh.",
             f'keras.layers.Dense({head["units"] or "units"}, activation="tanh")',
-            Evidence("smallest output", low, -1),
+            _end("lower", name, low, -1),
         )
     return None

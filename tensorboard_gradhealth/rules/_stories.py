@@ -11,11 +11,12 @@ from tensorboard_gradhealth.types import SEVERITIES, Finding
 def link(
     findings: Sequence[Finding], explained_by: Mapping[str, Sequence[str]]
 ) -> dict[str, Finding]:
-    """Returns the findings by id, with `caused_by` and `cause_of` set.
+    """Returns the findings by id, with `caused_by`, `cause_of` and the severity of roots set.
 
     A finding is explained by an earlier one (by onset, then by code, whose order is causal)
     that is more than information and whose rule is in its `explained_by`; it is attached to the
-    root of that one. As causes are always earlier, there are no circles.
+    root of that one. As causes are always earlier, there are no circles. What ruins a run is as
+    grave as the ruin: a root becomes as severe as the worst of its consequences.
 
     Args:
       findings: All findings of a run.
@@ -29,13 +30,14 @@ def link(
         root[finding.id] = next(found, finding.id)
         earlier.append(finding)
     consequences = {
-        id_: tuple(f.id for f in earlier if root[f.id] == id_ != f.id) for id_ in root.values()
+        id_: tuple(f for f in earlier if root[f.id] == id_ != f.id) for id_ in root.values()
     }
     return {
         finding.id: dataclasses.replace(
             finding,
+            severity=SEVERITIES[_worst(finding, consequences.get(finding.id, ()))],
             caused_by="" if root[finding.id] == finding.id else root[finding.id],
-            cause_of=consequences.get(finding.id, ()),
+            cause_of=tuple(f.id for f in consequences.get(finding.id, ())),
         )
         for finding in findings
     }

@@ -64,6 +64,14 @@ from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 Doubles = npt.NDArray[np.float64]
 
+_SHUFFLE = (
+    Fix("Shuffle arrays in each epoch.", "model.fit(x, y, shuffle=True)"),
+    Fix(
+        "Shuffle a dataset of batches over its whole length.",
+        "data = data.unbatch().shuffle(100_000).batch(32)",
+    ),
+)
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class _Labels:
@@ -148,7 +156,7 @@ def _imbalanced(view: View, labels: _Labels) -> Sign:
         + (", and no prediction" if proof else ""),
         rare,
     )
-    text = f"class {most} has {percent(labels.share[labels.most])} of the labels: naming it pays"
+    text = f"always answering class {most} is right for {percent(labels.share[labels.most])}"
     cause = Cause(text)
     if proof:
         support = f"predicted_share: {number(proof[0].value)} of the predictions name it"
@@ -241,12 +249,7 @@ def _sorted(view: View, labels: _Labels, ordered: float) -> Sign:
         onset=int(view.past_steps("label_counts")[0, 0]),
         evidence=(evidence, *followed),
         causes=(cause,),
-        fixes=(
-            Fix(
-                "Shuffle over the whole data set.",
-                "data = data.shuffle(len_of_data, reshuffle_each_iteration=True).batch(32)",
-            ),
-        ),
+        fixes=(*_SHUFFLE,),
         harmless="The order is meant: a curriculum, or a stream.",
         check="Each batch holds about the same share of every class.",
     )
@@ -280,7 +283,7 @@ def _one_class(view: View, labels: _Labels) -> Sign:
         ),
         fixes=(
             Fix("Count the labels.", "print(np.unique(y_train, return_counts=True))"),
-            Fix("Shuffle over the whole data set.", "data = data.shuffle(len_of_data).batch(32)"),
+            *_SHUFFLE,
         ),
         harmless="The other classes are too rare to have come up yet.",
         check="label_counts shows every class.",

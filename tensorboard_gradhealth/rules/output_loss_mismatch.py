@@ -16,11 +16,13 @@ name and `from_logits` of its loss; for regression also the range of the targets
 `input_features`. Judged are only functions that are known: a result that a custom layer or
 `call` computes is not. It is
 
-- an error: a softmax over one unit (it is always 1); one unit under a categorical cross-entropy;
+- an error: a softmax over one unit (it is always 1), or over the samples of a batch;
+  one unit under a categorical cross-entropy;
   a `categorical_crossentropy`, `poisson` or `kl_divergence` of outputs that may be negative;
   targets of which more than `unreachable` standard deviations lie outside what the outputs reach,
   seen from their mean
-- a warning: any other function that the loss does not expect; a softmax or sigmoid of what is
+- a warning: any other function that the loss does not expect; a dropout or batch normalisation
+  behind the softmax or sigmoid, which leaves no probabilities; a softmax or sigmoid of what is
   within bounds already, such as of a softmax; targets of which only the extremes are out of reach
 - information: a mean squared error between probabilities and classes, which works, if slowly
 
@@ -77,7 +79,7 @@ def check(view: View) -> Sign | None:
     heads = view.facts.get("outputs")
     if not heads:
         raise NotEvaluated("the run does not say how the model ends and what its loss is")
-    known = [head for head in heads if head["activation"] and head["loss"]]
+    known = [head for head in heads if _end(head) and head.get("loss")]
     if not known:
         raise NotEvaluated("the function of the output or the loss is not a known one")
     faults = [(head, fault) for head in known if (fault := _fault(view, head, len(heads)))]
@@ -96,8 +98,15 @@ def check(view: View) -> Sign | None:
     )
 
 
+def _end(head: Mapping[str, Any]) -> str:
+    """What an output comes out of, as far as it is known."""
+    return str(head.get("behind") or head.get("activation", ""))
+
+
 def _fault(view: View, head: Mapping[str, Any], outputs: int) -> Fault | None:
     if head["loss"] not in _REGRESSION:
+        return fault_of(head)
+    if head["activation"] == "batch_softmax":
         return fault_of(head)
     if head["activation"] == "softmax" and head["units"] == 1:
         return fault_of(head)
@@ -201,12 +210,17 @@ def _loss(view: View) -> tuple[Evidence, ...]:
 
 def _cause(head: Mapping[str, Any], fault: Fault) -> Cause:
     logits = "(from_logits=True)" if head["from_logits"] else ""
-    support = f"the model: {quoted(head['layer'])} ends with {head['activation']}"
+    support = f"the model: {quoted(head['layer'])} ends with {_end(head)}"
     return Cause(fault.cause, "likely", f"{support}, under {head['loss']}{logits}")
 
 
 def _head(
-    activation: str, loss: str, units: int = 1, from_logits: bool = False, before: str = ""
+    activation: str,
+    loss: str,
+    units: int = 1,
+    from_logits: bool = False,
+    before: str = "",
+    behind: str = "",
 ) -> dict[str, Any]:
     return {
         "outputs": [
@@ -215,6 +229,7 @@ def _head(
                 "units": units,
                 "activation": activation,
                 "before": before,
+                "behind": behind,
                 "loss": loss,
                 "from_logits": from_logits,
                 "label_smoothing": 0.0,
@@ -265,7 +280,16 @@ RULE = Rule(
         _class_case("logits that the loss knows to be logits", _head("linear", _CCE, 10, True)),
         _class_case("log-probabilities are logits", _head("log_softmax", _CCE, 10, True)),
         _class_case("positive outputs, which the loss divides", _head("softplus", _CCE, 3)),
+        _class_case(
+            "logits that are normalised",
+            _head("", _SCCE, 10, True, before="sigmoid", behind="batch_normalization"),
+        ),
+        _class_case(
+            "noise on outputs between 0 and 1",
+            _head("sigmoid", "my_loss", 10, behind="dropout"),
+        ),
         _class_case("a head that `call` computes", _head("", _SCCE, 10)),
+        _class_case("an output of which nothing is known", {"outputs": [{"loss": ""}]}),
         _class_case("a loss of the user's own", _head("linear", "my_loss", 10)),
         _class_case("counts", _head("exponential", "poisson")),
         _class_case("margins", _head("tanh", "hinge")),
@@ -337,6 +361,30 @@ RULE = Rule(
             "a softmax where several can be true",
             _head("softmax", "binary_crossentropy", 5),
             severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "probabilities that are normalised",
+            _head("", _SCCE, 10, before="softmax", behind="batch_normalization"),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "probabilities that are dropped",
+            _head("softmax", _SCCE, 10, behind="dropout"),
+            severity="warning",
+            **_FOUND,
+        ),
+        _class_case(
+            "a softmax over one unit that is dropped",
+            _head("softmax", "binary_crossentropy", behind="dropout"),
+            severity="error",
+            **_FOUND,
+        ),
+        _class_case(
+            "a softmax over the samples",
+            _head("batch_softmax", _SCCE, 10),
+            severity="error",
             **_FOUND,
         ),
         _class_case("a count below 0", _head("linear", "poisson"), severity="error", **_FOUND),

@@ -31,6 +31,10 @@ _SHAPE_ONLY = (
     keras.layers.ZeroPadding2D,
 )
 _FUNCTION_ONLY = (keras.layers.Activation, keras.layers.Softmax, keras.layers.ReLU)
+_ALTERING = {
+    keras.layers.BatchNormalization: "batch_normalization",
+    keras.layers.Dropout: "dropout",
+}
 _ALIASES = {
     "mse": "mean_squared_error",
     "mae": "mean_absolute_error",
@@ -80,8 +84,10 @@ def outputs(model: keras.Model) -> list[dict[str, Any]]:
     """Returns how each output of a compiled model ends, and the loss that it is given to.
 
     Each has `layer`, that it comes out of; `units`, the length of its last axis, 0 if unknown;
-    `activation`, "" if unknown; `before`, the function that this one is applied to directly, ""
-    if that is none; `loss`, "" if it has none; `from_logits` and `label_smoothing` of the loss.
+    `activation`, "" if unknown, "batch_softmax" if it shares 1 out among samples; `before`, the
+    function that this one is applied to directly, "" if that is none; `behind`, what changes the
+    outputs of the activation again ("dropout" or "batch_normalization"), "" if nothing does;
+    `loss`, "" if it has none; `from_logits` and `label_smoothing` of the loss.
     """
     heads = _graph_heads(model) if getattr(model, "outputs", None) else _last_layer(model)
     losses = _losses(getattr(model, "loss", None), list(heads))
@@ -131,10 +137,19 @@ def _graph_heads(model: keras.Model) -> dict[str, dict[str, Any]]:
 
 
 def _functions(tensor: Any) -> dict[str, str]:
-    """Names of the function that a symbolic tensor comes out of and of the one before it."""
-    layer = _maker(tensor)
+    """Names of the function that a symbolic tensor comes out of, of the one before, what is behind.
+
+    Behind a dropout the function's range is what it was; behind a normalisation it can be any.
+    """
+    last = tensor._keras_history.operation
+    behind = "" if getattr(last, "rate", 1) == 0 else _ALTERING.get(type(last), "")
+    layer = _maker(_input(last) if behind else tensor)
+    function = _activation(layer)
+    if behind == "batch_normalization":
+        return {"activation": "", "before": function, "behind": behind}
     before = _activation(_maker(_input(layer))) if isinstance(layer, _FUNCTION_ONLY) else ""
-    return {"activation": _activation(layer), "before": "" if before == "linear" else before}
+    before = "" if before == "linear" else before
+    return {"activation": function, "before": before, "behind": behind}
 
 
 def _maker(tensor: Any) -> Any:
@@ -160,13 +175,19 @@ def _last_layer(model: keras.Model) -> dict[str, dict[str, Any]]:
     # A linear layer may still have a softmax behind it, written out in `call`.
     activation = "" if _activation(last) == "linear" else _activation(last)
     units = int(getattr(last, "units", None) or getattr(last, "filters", None) or 0)
-    head = {"layer": last.name, "units": units, "activation": activation, "before": ""}
+    head = {
+        "layer": last.name,
+        "units": units,
+        "activation": activation,
+        "before": "",
+        "behind": "",
+    }
     return {last.name: head}
 
 
 def _activation(layer: Any) -> str:
     if isinstance(layer, keras.layers.Softmax):
-        return "softmax" if layer.axis == -1 else ""
+        return {-1: "softmax", 0: "batch_softmax"}.get(layer.axis, "")
     if isinstance(layer, keras.layers.ReLU):
         return "relu"
     function = getattr(layer, "activation", None)

@@ -10,7 +10,7 @@ import keras
 import numpy as np
 import pytest
 
-from benchmarks.diagnosis.architectures import PARTS
+from benchmarks.diagnosis.bodies import PARTS
 from benchmarks.diagnosis.data import TASKS, Array, load
 from benchmarks.diagnosis.faults import FAULTS, Fault
 from benchmarks.diagnosis.judging import OURS, judge

@@ -39,6 +39,7 @@ def test_facts_are_json_and_name_what_rules_read() -> None:
             "units": 1,
             "activation": "sigmoid",
             "before": "",
+            "behind": "",
             "loss": "binary_crossentropy",
             "from_logits": False,
             "label_smoothing": 0.0,
@@ -94,6 +95,12 @@ def test_options_of_a_loss_are_read() -> None:
         ([layers.Dense(4), layers.Activation("tanh")], "tanh"),
         ([layers.Dense(4, "sigmoid"), layers.Reshape((2, 2))], "sigmoid"),
         ([layers.Dense(4)], "linear"),
+        ([layers.Dense(4), layers.Softmax(axis=0)], "batch_softmax"),
+        ([layers.Dense(4, "softmax"), layers.Dropout(0.5)], "softmax"),
+        ([layers.Dense(4, "softmax"), layers.Dropout(0)], "softmax"),
+        ([layers.Dense(4), layers.Dropout(0.5)], "linear"),
+        ([layers.Dense(4, "sigmoid"), layers.BatchNormalization()], ""),
+        ([layers.Dense(4), layers.BatchNormalization()], ""),
         ([layers.Dense(4), layers.Lambda(keras.ops.softmax)], ""),
     ],
 )
@@ -110,12 +117,28 @@ def test_the_function_at_the_end_is_found_or_unknown(
         ([layers.Dense(4, "relu"), layers.Dropout(0.1), layers.Activation("softmax")], "relu"),
         ([layers.Dense(4), layers.Softmax()], ""),
         ([layers.Dense(4, "softmax")], ""),
+        ([layers.Dense(4, "softmax"), layers.BatchNormalization()], "softmax"),
     ],
 )
 def test_a_function_that_is_applied_to_another_is_told(
     ends: list[layers.Layer], before: str
 ) -> None:
     assert _head(_sequence(*ends), "mse")["before"] == before
+
+
+@pytest.mark.parametrize(
+    ("end", "behind"),
+    [
+        (layers.Dropout(0.5), "dropout"),
+        (layers.Dropout(0), ""),
+        (layers.BatchNormalization(), "batch_normalization"),
+        (layers.Activation("linear"), ""),
+    ],
+)
+def test_what_changes_the_outputs_behind_their_activation_is_told(
+    end: layers.Layer, behind: str
+) -> None:
+    assert _head(_sequence(layers.Dense(4, "softmax"), end), "mse")["behind"] == behind
 
 
 def test_the_end_of_a_nested_model_is_its_own() -> None:
