@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from tensorboard_gradhealth.storage.reader import UnknownName
+from tensorboard_gradhealth.training.windows import WindowFolder
 from tests.effort import effort
 from tests.logs import read_run
 
@@ -29,7 +30,8 @@ STEPS_PER_LIFE = 150
 """Each process takes up to so many steps before it is killed."""
 
 CHECKPOINT_EVERY = 20
-WINDOW = 10
+WINDOW, BUDGET = 10, 1500
+"""As in a callback that is told nothing else."""
 SECONDS = 180.0
 
 
@@ -118,7 +120,6 @@ def test_a_training_that_is_killed_again_and_again_leaves_one_whole_log(
     chance = random.Random(0)  # noqa: S311
     disturbed, undisturbed = tmp_path / "disturbed.npz", tmp_path / "undisturbed.npz"
     lives, log_dir = Lives(str(tmp_path / "log"), disturbed, last), tmp_path / "log"
-    lengths: list[int] = []
     for _ in range(KILLS):
         goal = lives.taken.value + chance.randrange(1, STEPS_PER_LIFE)
         taken = lives.killed_after(goal, delay=chance.uniform(0.0, 0.02))
@@ -127,9 +128,10 @@ def test_a_training_that_is_killed_again_and_again_leaves_one_whole_log(
         except UnknownName:  # killed before the first window was told
             assert taken <= 1
             continue
-        lengths += [record.step - record.first_step + 1 for record in run.records()]
-        window = max(lengths)
-        assert run.last_step >= taken - 2 - window, "more than the last window is lost"
+        under_way = WindowFolder(WINDOW, BUDGET)
+        under_way.resume(run.written)
+        lost = "more than the window under way is lost"
+        assert run.last_step >= taken - 2 - under_way.length, lost
     lives.whole()
     Lives("", undisturbed, last).whole()
     assert same_weights(disturbed, undisturbed)
@@ -141,7 +143,7 @@ def test_a_training_that_is_killed_again_and_again_leaves_one_whole_log(
     for before, after in itertools.pairwise(records):
         assert before.step < after.first_step, "a step is there twice"
         # What lies between a checkpoint and the end of its window was forgotten with the window.
-        assert after.first_step - before.step - 1 < max(lengths)
+        assert after.first_step - before.step - 1 < under_way.length
     losses = [record.signals["loss"] for record in records if "loss" in record.signals]
     assert np.isfinite(losses).all() and len(losses) == len(records)
     record_property("faults injected", KILLS)
