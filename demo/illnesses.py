@@ -47,7 +47,7 @@ def saturated(fixed: bool, callbacks: list[Any]) -> None:
         "kernel_initializer": keras.initializers.RandomNormal(stddev=6.0),
     }
     if fixed:
-        options = {"activation": "relu", "kernel_initializer": "he_normal"}
+        options["kernel_initializer"] = "glorot_uniform"
     hidden = [layers.Dense(32, name=f"hidden{i}", **options) for i in (1, 2)]
     _train(_network(*hidden), "adam", x, y, callbacks)
 
@@ -65,7 +65,7 @@ def exploding(fixed: bool, callbacks: list[Any]) -> None:
     x = np.random.normal(size=(600, 20)).astype("float32")
     y = x @ np.random.normal(size=(20, 1)).astype("float32")
     model = keras.Sequential([keras.Input((20,)), layers.Dense(1, name="value")])
-    model.compile(keras.optimizers.SGD(0.001 if fixed else 1.0), "mse")
+    model.compile(keras.optimizers.SGD(0.05 if fixed else 1.0), "mse")
     model.fit(x, y, epochs=4, verbose=0, callbacks=callbacks)
 
 
@@ -101,8 +101,8 @@ ILLNESSES = (
         "Weights six times too large push every tanh to its end.",
         saturated,
         root_cause="poor_initialization",
-        cure="ReLU, and weights that suit the width.",
-        fix='activation="relu", kernel_initializer="he_normal"',
+        cure="Weights that suit the width.",
+        fix='activation="tanh", kernel_initializer="glorot_uniform"',
         consequences=("saturated_activations",),
     ),
     Illness(
@@ -119,7 +119,7 @@ ILLNESSES = (
         exploding,
         root_cause="learning_rate_too_high",
         cure="The same descent with shorter steps.",
-        fix="SGD(learning_rate=0.001)",
+        fix="SGD(learning_rate=0.05)",
         consequences=("exploding_gradients",),
     ),
     Illness(

@@ -45,9 +45,8 @@ def crawling(fixed: bool, callbacks: list[Any]) -> None:
 
 
 def negative_bias(fixed: bool, callbacks: list[Any]) -> None:
-    negative = keras.initializers.Constant(-5.0)
-    activation = "leaky_relu" if fixed else "relu"
-    hidden = _dense(activation, bias_initializer=negative)
+    bias = "zeros" if fixed else keras.initializers.Constant(-5.0)
+    hidden = _dense(bias_initializer=bias)
     _learn_digits(_classifier(*hidden), "adam", callbacks)
 
 
@@ -134,8 +133,8 @@ ILLNESSES = (
         "Biases of -5 switch every ReLU off.",
         negative_bias,
         root_cause="dead_units",
-        cure="The same network with leaky ReLU.",
-        fix='activation="leaky_relu"',
+        cure="The same network with biases of 0.",
+        fix='bias_initializer="zeros"',
     ),
     Illness(
         "heavy_penalty",

@@ -60,7 +60,7 @@ def lost_layers(view: View, signal: str, share: Floats, part: str, fate: str) ->
     if len(worst) == 1:
         head = title(f"{percent(largest)} of the {part} of {{}} are {fate}", names[0])
     else:
-        head = title(f"Most {part} of {{}} are {fate}", names[0], len(worst) - 1)
+        head = title(f"Most {part} of {{}} are {fate}", names[0], len(worst) - 1, "layer")
     evidence = tuple(
         Evidence(
             f"share of {part} that are {fate}",

@@ -106,8 +106,11 @@ def guessing(view: View) -> Guess | None:
     """What is reached by always predicting the same; None if it cannot be told.
 
     That is the entropy of the labels for cross-entropies and their variance for squared errors,
-    else what `expected_initial_loss` says, which can be more.
+    else what `expected_initial_loss` says, which can be more. Where samples are weighted, the loss
+    is of another scale than all of these.
     """
+    if view.facts.get("sample_weights"):
+        return None
     loss = str(view.facts.get("loss", ""))
     if loss.endswith("crossentropy") and view.has("label_counts"):
         counts = view.latest("label_counts", "count").astype(np.float64)

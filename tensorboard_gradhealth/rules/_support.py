@@ -8,7 +8,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from tensorboard_gradhealth.rules._view import Bools, Floats, View
-from tensorboard_gradhealth.rules._wording import number, percent, quoted
+from tensorboard_gradhealth.rules._wording import ADAPTIVE, number, optimizer_class, percent, quoted
 from tensorboard_gradhealth.types import Cause
 
 FIRST_STEPS = 20
@@ -29,11 +29,16 @@ WIDE = 100.0
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Update:
-    """The largest relative change of a kernel within the first steps."""
+    """The largest relative change of a kernel within the first steps.
+
+    `begin` is the ratio of the first step that was too long: later ones also grow by themselves,
+    so they say less of the learning rate.
+    """
 
     ratio: float
     row: str
     step: int
+    begin: float
 
 
 def real_kernels(view: View, ratio: Floats, rms: Floats) -> Bools:
@@ -70,7 +75,17 @@ def largest_first_update(view: View, least: float = HUGE_UPDATE) -> Update | Non
     if not judged[record, row] > least:
         return None
     step = int(view.early_steps("update_ratio", FIRST_STEPS)[record])
-    return Update(float(judged[record, row]), view.rows("update_ratio")[row].name, step)
+    begin = float(judged.max(axis=1)[(judged > least).any(axis=1)][0])
+    return Update(float(judged[record, row]), view.rows("update_ratio")[row].name, step, begin)
+
+
+def calmer(view: View, ratio: float) -> float:
+    """Factor of the learning rate with which an update ratio becomes what is usual.
+
+    That is, over the first steps, 0.003 to 0.01 for adaptive optimizers at their default rate, and
+    0.01 to 0.4 for others that train.
+    """
+    return (0.004 if optimizer_class(view) in ADAPTIVE else 0.05) / ratio
 
 
 def learning_rate_cause(view: View) -> Cause:

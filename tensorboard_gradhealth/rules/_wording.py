@@ -27,12 +27,14 @@ def quoted(name: str, room: int = 40) -> str:
     return f"`{plain}`"
 
 
-def title(template: str, name: str, others: int = 0) -> str:
+def title(template: str, name: str, others: int = 0, kind: str = "") -> str:
     """Fills `{}` of the template with the name, and with how many others share its fate.
 
-    The name is shortened so that the title stays within `TITLE_LENGTH` characters.
+    `kind` says what the others are, in the singular. The name is shortened so that the title stays
+    within `TITLE_LENGTH` characters.
     """
-    more = f" and {others} more" if others else ""
+    what = f" {kind}{'s' * (others > 1)}" if kind else ""
+    more = f" and {others} more{what}" if others else ""
     room = TITLE_LENGTH - len(template.format("``" + more))
     return template.format(quoted(name, room) + more)
 
@@ -61,11 +63,11 @@ def optimizer_class(view: View) -> str:
 
 
 def lower_learning_rate(view: View, factor: float) -> Fix:
-    """Advises the power of ten nearest to the present learning rate times `factor`."""
+    """Advises the present learning rate times `factor`, rounded to 1, 2 or 5 times 10 ** n."""
     rate = view.scalar("learning_rate", "max")
     if not (math.isfinite(rate) and rate > 0 and 0 < factor < 1):
         return Fix("Divide the learning rate by 10 until the loss falls steadily.")
-    lower = min(10.0 ** round(math.log10(rate * factor)), rate / 10)
+    lower = min(_rounded(rate * factor), rate / 2)
     name = optimizer_class(view)
     code = (
         f"optimizer = keras.optimizers.{name}(learning_rate={lower:.3g})"
@@ -73,3 +75,10 @@ def lower_learning_rate(view: View, factor: float) -> Fix:
         else f"optimizer.learning_rate = {lower:.3g}"
     )
     return Fix(f"Lower the learning rate from {number(rate)} to about {lower:.3g}.", code)
+
+
+def _rounded(value: float) -> float:
+    """The nearest of 1, 2 and 5 times a power of ten, by ratio."""
+    power = 10.0 ** math.floor(math.log10(value))
+    nearest = min((1, 2, 5, 10), key=lambda digit: abs(math.log(value / (digit * power))))
+    return nearest * power

@@ -33,11 +33,13 @@ frequent among all labels.
 - a label column that was read wrongly
 
 ## Fixes
-Give rare classes more weight (`class_weight`), or sample them more often; shuffle over the whole
-data set; judge by recall or the area under the precision-recall curve instead of accuracy.
+Give rare classes more weight (`sample_weight`, or `class_weight` where each sample has one label),
+or sample them more often; shuffle over the whole data set; judge by recall or the area under the
+precision-recall curve instead of accuracy.
 
 ## False alarms
-Rare events that are meant to be rare are information only. Probabilities of rare events may be
+Rare events that are meant to be rare are information only, and nothing is said of imbalance where
+samples are weighted already. Probabilities of rare events may be
 well calibrated although none exceeds 0.5: the loss then falls below that of the class
 frequencies, and there is no warning. Streams whose parts hold few classes look sorted.
 
@@ -118,6 +120,8 @@ def check(view: View) -> Sign | None:
         return _one_class(view, labels) if len(counts) > 1 else None
     if (ordered := _order(view, labels)) < view.limits["mixed"]:
         return _sorted(view, labels, ordered)
+    if view.facts.get("sample_weights"):
+        return None  # the remedy is in use already
     return _imbalanced(view, labels) if labels.certain_ratio > view.limits["ratio"] else None
 
 
@@ -171,7 +175,7 @@ def _imbalanced(view: View, labels: _Labels) -> Sign:
             *proof,
         ),
         causes=(cause,),
-        fixes=_weights(labels),
+        fixes=_weights(view),
         harmless="The class is meant to be rare, and recall or a cost decides, not accuracy.",
         check="predicted_share of the rare class rises towards its share of the labels.",
     )
@@ -214,17 +218,14 @@ def _mean_loss(view: View) -> float:
     )
 
 
-def _weights(labels: _Labels) -> tuple[Fix, ...]:
-    seen = np.flatnonzero(labels.counts > 0)
-    weight = labels.counts.sum() / (len(seen) * np.maximum(labels.counts, 1))
-    listed = ", ".join(f"{i}: {weight[i]:.3g}" for i in seen)
-    code = f"model.fit(x, y, class_weight={{{listed}}})"
-    if len(seen) > 10:
-        code = (
-            "count = np.bincount(y)\n"
-            "weight = len(y) / (len(count) * np.maximum(count, 1))\n"
-            "model.fit(x, y, class_weight=dict(enumerate(weight)))"
-        )
+def _weights(view: View) -> tuple[Fix, ...]:
+    # Of all labels, which those seen are a part of, and with any number of them per sample.
+    label = "y.argmax(-1)" if view.facts.get("loss") == "categorical_crossentropy" else "y"
+    code = (
+        f"_, index, count = np.unique({label}, return_inverse=True, return_counts=True)\n"
+        "weight = index.size / (len(count) * count)\n"
+        f"model.fit(x, y, sample_weight=weight[index.reshape({label}.shape)])"
+    )
     return (
         Fix("Let rare classes weigh as much as the others.", code),
         Fix(
@@ -302,7 +303,7 @@ def _case(label: str, labels: Measures, predicted: Any, loss: Any, **expected: A
         rows={"class": tuple(Row(str(i), role="label") for i in range(classes))},
         run={"loss": loss},
         classes=measures,
-        facts={"loss": "sparse_categorical_crossentropy"},
+        facts={"loss": "sparse_categorical_crossentropy", **expected.pop("facts", {})},
         steps=expected.pop("steps", 600),
         **expected,
     )
@@ -341,6 +342,13 @@ RULE = Rule(
     healthy=(
         _case("even classes", _labels_of(0.3, 0.4, 0.3), lambda s: [1, 0, 0], lambda s: 1.1),
         _case("imbalanced but learned", _RARE, lambda s: [0.95, 0.05], lambda s: 0.2 * 0.99**s),
+        _case(
+            "rare labels weigh more, so the loss is of another scale",
+            _RARE,
+            lambda s: [1, 0],
+            lambda s: 0.7,
+            facts={"sample_weights": True},
+        ),
         _case("imbalanced, predictions unknown", _RARE, None, lambda s: 0.2),
         _case(
             "at first all are named so", _RARE, lambda s: [1, 0], lambda s: 0.7 * 0.99**s, steps=120

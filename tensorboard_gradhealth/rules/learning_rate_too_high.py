@@ -40,7 +40,7 @@ Adam 0.1 (degraded) 0.56 to 0.78, SGD 1 with batch normalisation (trains) 0.89 t
 - gradients that are huge from the start: inputs that are not scaled, or initial weights too large
 
 ## Fixes
-Divide the learning rate by 10 until the first steps change kernels by less than a tenth; let it
+Lower the learning rate until the first steps change kernels by less than a tenth; let it
 rise over the first steps (warm-up); clip the gradient norm.
 
 ## False alarms
@@ -64,6 +64,7 @@ from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, untrained
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     Update,
+    calmer,
     in_half_precision,
     initial_weights_cause,
     input_scale_cause,
@@ -85,7 +86,6 @@ from tensorboard_gradhealth.rules._wording import (
 )
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
-_USUAL_RATIO = 0.005  # Of the first steps of Adam at 1e-3; where the advised rate should lead.
 _WILD = 1000.0  # No sensible learning rate does this alone.
 _LONG_MEMORY = 0.98  # Momentum over which steps add up to more than 50.
 
@@ -167,7 +167,7 @@ def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
             Evidence("size / size before", reached, limit, "", "weight_rms", step, name),
             *_rate_and_fall(view, view.limits["jump_recovery"]),
         ),
-        causes=likely_first(*_momentum_cause(view), *_causes(view, Update(0.0, name, step))),
+        causes=likely_first(*_momentum_cause(view), *_causes(view, Update(0.0, name, step, 0.0))),
         fixes=(*_lower_momentum(view), lower_learning_rate(view, 0.1)),
         harmless="The loss falls all the same: the model needs larger weights than it began with.",
         check="In 50 steps no kernel grows to more than twice its size, and the loss falls.",
@@ -213,7 +213,8 @@ def _sustained(view: View) -> Sign | None:
         return None
     name = view.rows("update_ratio")[row].name
     first = int(steps[kept][0, 0])
-    return _sign(view, Update(float(median[row]), name, view.record.step), "warning", limit, first)
+    update = Update(float(median[row]), name, view.record.step, float(median[row]))
+    return _sign(view, update, "warning", limit, first)
 
 
 def _beyond_stability(view: View) -> Sign | None:
@@ -242,7 +243,7 @@ def _beyond_stability(view: View) -> Sign | None:
             Cause(f"the learning rate {named}", "likely", support), input_scale_cause(view)
         ),
         fixes=(
-            lower_learning_rate(view, 1 / max(margin, 10)),
+            lower_learning_rate(view, 1 / margin),
             Fix("If that rate is needed later, let it rise over the first steps (warm-up)."),
         ),
         harmless="The loss falls all the same: training then lives at the edge of stability.",
@@ -321,7 +322,7 @@ def _causes(view: View, update: Update) -> tuple[Cause, ...]:
 
 
 def _fixes(view: View, update: Update) -> tuple[Fix, ...]:
-    lower = lower_learning_rate(view, _USUAL_RATIO / update.ratio)
+    lower = lower_learning_rate(view, calmer(view, update.begin))
     name = optimizer_class(view) or "Adam"
     clip = Fix(
         "Clip the norm of the gradient.", f"keras.optimizers.{name}(learning_rate, clipnorm=1.0)"

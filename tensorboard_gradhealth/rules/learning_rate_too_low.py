@@ -328,6 +328,7 @@ RULE = Rule(
         "clipped": 0.95,
         "room": 0.02,
     },
+    explained_by=("output_loss_mismatch",),
     references=(
         "Smith 2017, Cyclical Learning Rates for Training Neural Networks (arXiv 1506.01186)",
         "Godbole et al. 2023, Deep Learning Tuning Playbook",

@@ -20,7 +20,8 @@ for a squared error.
   loss counts that has fallen by less than 5 % since the start
 - a warning, even while the loss falls, if it is no better than guessing and a kernel has shrunk to
   less than `shrunk` of its first size: weight decay, or the penalty in the loss, eats the weights
-- where guessing is not known, between `level` and `above` times the first 20 steps: information
+- where guessing is not known, as with weights of classes or samples, between `level` and `above`
+  times the first 20 steps: information
 - below `improved` of its start, above `remains` of it, and flat (within `flat`) for 500 steps at
   a constant learning rate, while the validation loss does not improve either: information
 
@@ -361,6 +362,13 @@ RULE = Rule(
             variable={"weight_rms": lambda s: [0.3 * 0.99**s, 0.3]},
             classes=_LABELS,
             facts=_BINARY,
+            steps=600,
+        ),
+        case(
+            "rare labels that weigh more: the loss is of another scale than guessing",
+            run={"loss": lambda s: 0.67 + _noise(s)},
+            classes={"label_counts": lambda s: {"count": [980, 20]}},
+            facts={**_BINARY, "sample_weights": True},
             steps=600,
         ),
         case(

@@ -15,13 +15,16 @@ steps was bad first: the number of bad steps is mean / max of the count, times t
 One element is enough.
 
 ## Likely causes
-- the learning rate is too high: the weights overflow
-- logarithm, division or root of 0 in a custom loss or layer
+- the learning rate is too high, so that the weights overflow; ruled out where an activation, the
+  loss or a gradient comes first at step 0, which no update came before
+- logarithm, division or root of 0 in a custom loss or layer. A kernel whose gradient is NaN, while
+  that of its bias is finite, belongs to a layer whose input was NaN already
 - NaN in the input
 - overflow of float16, or the squares of gradients that are 0 in it
 
 ## Fixes
-Repair the first place that is named; the rest follows from it.
+Repair the first place that is named; the rest follows from it. A lower learning rate helps only
+where weights overflow.
 
 ## False alarms
 With loss scaling, gradients overflow now and then and their step is skipped: then only the loss
@@ -48,8 +51,8 @@ from tensorboard_gradhealth.rules._support import (
     nonfinite_onset,
 )
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, optimizer_class, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.rules._wording import number, optimizer_class, quoted, title
+from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 _PLACES = {
     "activation_nonfinite": "The output of {} is NaN or infinite",
@@ -64,6 +67,30 @@ _ELEMENTS = {
     "gradient_nonfinite": "elements of the gradient that are NaN or infinite",
     "weight_nonfinite": "weights that are NaN or infinite",
 }
+
+_SAFE_LOSSES = (
+    "mse", "mean_squared_error", "mae", "mean_absolute_error", "mape",
+    "mean_absolute_percentage_error", "msle", "mean_squared_logarithmic_error", "huber",
+    "logcosh", "log_cosh", "hinge", "squared_hinge", "categorical_hinge", "poisson",
+    "kl_divergence", "cosine_similarity",
+)  # fmt: skip
+"""Keras' losses, beside its cross-entropies. A `bce` may be Keras' own or anybody's."""
+
+_FIND = Fix(
+    "Find the line: with this in front of the model, TensorFlow stops there.",
+    "tf.debugging.enable_check_numerics()",
+)
+_STOP = Fix("Stop at the first NaN instead of going on.", "keras.callbacks.TerminateOnNaN()")
+_HALF_PRECISION_FIXES = (
+    Fix(
+        "Compute in 16 bits, but keep weights in 32 and scale the loss.",
+        'keras.config.set_dtype_policy("mixed_float16")',
+    ),
+    Fix(
+        "Or use bfloat16, which has the range of float32.",
+        'keras.config.set_dtype_policy("mixed_bfloat16")',
+    ),
+)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -134,18 +161,11 @@ def _evidence(first: _Place, places: list[_Place], step: int) -> tuple[Evidence,
 
 
 def _causes(view: View, first: _Place) -> tuple[Cause, ...]:
-    half = in_half_precision(view)
-    causes = [*_half_precision_cause(view), *(() if half else (learning_rate_cause(view),))]
-    if view.has("input_nonfinite"):
-        elements = float(view.latest("input_nonfinite", "max")[0])
-        text = "the input contains NaN or infinite values"
-        support = f"input_nonfinite: {number(elements)} elements of one batch"
-        causes.append(Cause(text, "likely", support) if elements > 0 else Cause(text, "ruled out"))
-    if first.signal == "gradient_nonfinite":
-        causes.append(Cause("a derivative is infinite: root, norm or division at 0"))
-    elif first.signal != "weight_nonfinite":
-        causes.append(Cause("logarithm of 0 or division by 0 in a custom loss or layer"))
-    return likely_first(*causes)
+    operation, rate = _operation_cause(view, first), _rate_cause(view, first)
+    # What somebody wrote by hand comes before a learning rate that is merely possible.
+    own = first.signal in ("loss", "gradient_nonfinite") and _own_loss(view)
+    both = (*operation, *rate) if own else (*rate, *operation)
+    return likely_first(*_half_precision_cause(view), *both, *_input_cause(view))
 
 
 def _half_precision_cause(view: View) -> tuple[Cause, ...]:
@@ -156,35 +176,118 @@ def _half_precision_cause(view: View) -> tuple[Cause, ...]:
     return (Cause(text, "likely", support),)
 
 
-def _fixes(view: View, first: _Place) -> tuple[Fix, ...]:
-    name = optimizer_class(view) or "Adam"
-    clip = Fix(
-        "Clip the gradient, and lower the learning rate.",
-        f"keras.optimizers.{name}(learning_rate, clipnorm=1.0)",
-    )
-    if view.has("input_nonfinite") and view.latest("input_nonfinite", "max")[0] > 0:
-        return Fix("Repair the input first; see `nonfinite_inputs`."), clip
+def _rate_cause(view: View, first: _Place) -> tuple[Cause, ...]:
     if in_half_precision(view):
-        return (
-            Fix(
-                "Compute in 16 bits, but keep weights in 32 and scale the loss.",
-                'keras.config.set_dtype_policy("mixed_float16")',
-            ),
-            Fix(
-                "Or use bfloat16, which has the range of float32.",
-                'keras.config.set_dtype_policy("mixed_bfloat16")',
-            ),
-        )
-    if first.signal == "loss":
-        stable = Fix(
-            "Compute the cross-entropy from logits, and keep logarithms away from 0.",
-            "keras.losses.BinaryCrossentropy(from_logits=True)\ntf.math.log(x + 1e-7)",
-        )
-        return stable, clip
+        return ()
+    cause = learning_rate_cause(view)
+    if not _before_any_update(view, first):
+        return (cause,)
+    support = "no update came before step 0"
+    return (dataclasses.replace(cause, confidence="ruled out", support=support),)
+
+
+def _before_any_update(view: View, first: _Place) -> bool:
+    """Whether it was bad at step 0 already; weights are counted after the update."""
+    steps = view.record.step + 1
+    return first.signal != "weight_nonfinite" and (view.record.first_step, first.steps) == (
+        0,
+        steps,
+    )
+
+
+def _operation_cause(view: View, first: _Place) -> tuple[Cause, ...]:
+    if first.signal == "weight_nonfinite":
+        return ()
     if first.signal == "gradient_nonfinite":
-        return Fix("Keep roots and norms away from 0.", "tf.sqrt(x + 1e-12)"), clip
-    return clip, Fix(
-        "Stop at the first NaN instead of going on.", "keras.callbacks.TerminateOnNaN()"
+        fed = _fed_nonfinite(view, first)
+        if fed and not _bad_inputs(view):
+            text = f"logarithm or root of 0, or division by 0, in a layer in front of {quoted(fed)}"
+            support = f"gradient_nonfinite: {number(first.value)} in its kernel, none in its bias"
+            return (Cause(text, "likely", support),)
+        return (Cause("a derivative is infinite: root, norm or division at 0"),)
+    if first.signal == "loss" and _own_loss(view):
+        name = quoted(str(view.facts["loss"]))
+        return (Cause(f"logarithm or root of 0, or division by 0, in the loss {name}"),)
+    return (Cause("logarithm of 0 or division by 0 in a custom loss or layer"),)
+
+
+def _fed_nonfinite(view: View, first: _Place) -> str:
+    """The layer of a kernel whose gradient is bad while that of the bias is finite, else ""."""
+    rows = view.rows(first.signal)
+    layer = next(r.layer for r in rows if r.name == first.row)
+    counts = zip(rows, view.latest(first.signal, "max"), strict=True)
+    found = {row.role: float(count) for row, count in counts if row.layer == layer}
+    return layer if found.get("kernel", 0) > 0 and found.get("bias") == 0 else ""
+
+
+def _input_cause(view: View) -> tuple[Cause, ...]:
+    if not view.has("input_nonfinite"):
+        return ()
+    text, elements = "the input contains NaN or infinite values", _bad_inputs(view)
+    if not elements > 0:
+        return (Cause(text, "ruled out"),)
+    return (Cause(text, "likely", f"input_nonfinite: {number(elements)} elements of one batch"),)
+
+
+def _bad_inputs(view: View) -> float:
+    """Elements of one batch of inputs that are not finite; 0 if that was not counted."""
+    if not view.has("input_nonfinite"):
+        return 0.0
+    return float(np.nan_to_num(view.latest("input_nonfinite", "max")[0]))
+
+
+def _own_loss(view: View) -> bool:
+    """Whether the loss is none of those that Keras keeps away from logarithms of 0."""
+    name = str(view.facts.get("loss", ""))
+    return bool(name) and name not in _SAFE_LOSSES and not name.endswith("_crossentropy")
+
+
+def _fixes(view: View, first: _Place) -> tuple[Fix, ...]:
+    rate = _rate_cause(view, first)
+    lower = (_clip(view),) if rate and rate[0].confidence != "ruled out" else ()
+    if _bad_inputs(view) > 0:
+        return Fix("Repair the input first; see `nonfinite_inputs`."), *lower
+    if in_half_precision(view):
+        return _HALF_PRECISION_FIXES
+    if first.signal == "weight_nonfinite":
+        return *lower, _STOP
+    guards = (*_crossentropy_fix(view, first), _guard(view, first), _FIND)
+    return (*lower, *guards) if rate == _causes(view, first)[:1] else (*guards, *lower)
+
+
+def _clip(view: View) -> Fix:
+    name, rate = optimizer_class(view) or "Adam", view.scalar("learning_rate", "max")
+    lower = f"{rate / 10:.3g}" if 0 < rate < math.inf else "1e-4"
+    return Fix(
+        "Clip the gradient, and lower the learning rate.",
+        f"optimizer = keras.optimizers.{name}({lower}, clipnorm=1.0)",
+    )
+
+
+def _crossentropy_fix(view: View, first: _Place) -> tuple[Fix, ...]:
+    """Only for a cross-entropy that is computed from probabilities."""
+    heads = view.facts.get("outputs") or [{"loss": view.facts.get("loss", "")}]
+    head = next((h for h in heads if "crossentropy" in h["loss"].replace("_", "")), None)
+    if first.signal != "loss" or head is None or head.get("from_logits"):
+        return ()
+    several = "categorical" in head["loss"] or head.get("activation") == "softmax"
+    kind = "Categorical" if several else "Binary"
+    kind = f"Sparse{kind}" if "sparse" in head["loss"] else kind
+    return (
+        Fix(
+            "Compute the cross-entropy from logits, and leave the last activation out.",
+            f"loss = keras.losses.{kind}Crossentropy(from_logits=True)\n"
+            "model.compile(optimizer, loss)",
+        ),
+    )
+
+
+def _guard(view: View, first: _Place) -> Fix:
+    if first.signal == "gradient_nonfinite" and not _fed_nonfinite(view, first):
+        return Fix("Keep roots and norms away from 0.", "tf.sqrt(x + 1e-12)")
+    return Fix(
+        "Keep logarithms and divisions away from 0.",
+        "tf.math.log(x + 1e-7)\ntf.math.divide_no_nan(x, y)",
     )
 
 
@@ -271,6 +374,64 @@ RULE = Rule(
             severity="error",
             layers=("dense/kernel",),
             onset=2,
+        ),
+        case(
+            "a loss of one's own at step 0",
+            rows=_ROWS,
+            run={
+                "loss": lambda s: math.inf if s == 0 else math.nan,
+                "learning_rate": lambda s: 1e-3,
+            },
+            variable={"weight_nonfinite": lambda s: [64, 64]},
+            facts={"optimizer": "Adam", "loss": "relative_error"},
+            severity="error",
+            layers=("dense/kernel", "dense_1/kernel"),
+            onset=0,
+        ),
+        case(
+            "a cross-entropy of one's own, later",
+            run={
+                "loss": lambda s: math.nan if s >= 16 else 0.3,
+                "learning_rate": lambda s: 0.05,
+            },
+            facts={
+                "optimizer": "Adam",
+                "loss": "bce",
+                "outputs": [
+                    {
+                        "layer": "dense_1",
+                        "units": 1,
+                        "activation": "sigmoid",
+                        "loss": "binary_crossentropy",
+                        "from_logits": False,
+                    }
+                ],
+            },
+            severity="error",
+            onset=16,
+        ),
+        case(
+            "a layer divides by 0 in front of a kernel",
+            rows={"variable": (*_ROWS["variable"], Row("dense_1/bias", "dense_1", "bias"))},
+            run={"loss": lambda s: 0.7, "learning_rate": lambda s: 1e-3},
+            variable={
+                "gradient_nonfinite": lambda s: [0, 64, 0],
+                "weight_nonfinite": lambda s: [0, 64, 0],
+            },
+            facts={"optimizer": "Adam", "loss": "sparse_categorical_crossentropy"},
+            severity="error",
+            layers=("dense_1/kernel",),
+            onset=0,
+        ),
+        case(
+            "the weights first, at step 0",
+            rows=_ROWS,
+            run={"loss": lambda s: math.nan if s else 0.7, "learning_rate": lambda s: 1e9},
+            variable={"weight_nonfinite": lambda s: [64, 64]},
+            facts={"optimizer": "SGD", "loss": "mean_squared_error"},
+            severity="error",
+            layers=("dense/kernel", "dense_1/kernel"),
+            onset=0,
         ),
         case(
             "only the loss is known",

@@ -24,10 +24,12 @@ than `worse`, which makes it higher than that of a model that has learned nothin
 - more parameters than the data can settle, and too long a training
 - noise in the labels, which can only be learned by heart
 - validation data of another kind than the training data
+- averages of batch normalisation that lag behind, in the first 5 / (1 - momentum) steps: validation
+  uses them, and training does not
 
 ## Fixes
 Keep the weights of the best evaluation; more data or augmentation; dropout, weight decay; a smaller
-model.
+model. For averages that lag, a momentum of 0.9, or more steps.
 
 ## False alarms
 Dropout and augmentation make the training loss the larger one: the two are not compared with each
@@ -53,6 +55,7 @@ from tensorboard_gradhealth.rules._wording import number
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _EARLY, _LATE = 3, 5  # Evaluations since the minimum.
+_CATCH_UP = 5  # Time constants after which less than 1 % of where an average began is left.
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -150,30 +153,46 @@ def _sign(view: View, severity: Severity, rise: _Rise, accuracy: float | None) -
         evidence.append(Evidence(label, accuracy, gain, "", "epoch_metrics", step))
     values = f"from {number(rise.best)} to {number(rise.now)}"
     head = f"Validation loss rose {values} while training loss falls"
-    if accuracy is not None:
+    lag = _lag(view)
+    if accuracy is not None and not lag:
         head = f"Over-confidence: validation loss and accuracy both rise, loss {values}"
     return Sign(
         severity=severity,
         title=head,
         onset=int(rise.step),
         evidence=tuple(evidence),
-        causes=_causes(accuracy),
-        fixes=_fixes(bold=accuracy is not None),
+        causes=(*lag, *_causes(accuracy, sure=not lag)),
+        fixes=(*(_SOONER for _ in lag), *_fixes(bold=accuracy is not None)),
         harmless="Only the accuracy matters to you, or the weights of the best epoch are kept.",
         check="The validation loss of the weights that you keep is the lowest of the run.",
     )
 
 
-def _causes(accuracy: float | None) -> tuple[Cause, ...]:
+def _lag(view: View) -> tuple[Cause, ...]:
+    """The averages of batch normalisation as a cause; empty if they have had time to catch up."""
+    momentum, steps = float(view.facts.get("batch_norm_momentum", 0)), view.record.step + 1
+    if steps * (1 - momentum) >= _CATCH_UP:
+        return ()
+    text = "the averages of batch normalisation, which only validation uses, lag behind"
+    return (Cause(f"{text}: {steps} steps at a momentum of {number(momentum)}"),)
+
+
+def _causes(accuracy: float | None, *, sure: bool) -> tuple[Cause, ...]:
     if accuracy is not None:
         support = f"epoch_metrics: the validation accuracy rose by {number(accuracy)}"
         text = "the model is right more often, and too sure where it is wrong"
-        return (Cause(text, "likely", support),)
+        return (Cause(text, "likely", support) if sure else Cause(text),)
     return (
         Cause("the model has room to learn the training data by heart, and the time"),
         Cause("noise in the labels, which can only be learned by heart"),
         Cause("validation data of another kind than the training data"),
     )
+
+
+_SOONER = Fix(
+    "Let the averages of batch normalisation catch up sooner, or train longer.",
+    "keras.layers.BatchNormalization(momentum=0.9)",
+)
 
 
 def _fixes(*, bold: bool) -> tuple[Fix, ...]:

@@ -76,7 +76,7 @@ from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, percent, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
-_HE = 'keras.layers.Dense(units, activation="relu", kernel_initializer="he_normal")'
+_BOUNDED = ("tanh", "sigmoid", "softsign")
 
 
 def check(view: View) -> Sign | None:
@@ -121,7 +121,7 @@ def _alike(view: View, start: Start) -> Sign | None:
     head = title("All units of {} start alike", names[0], len(names) - 1)
     cause = Cause(text, "likely", "initial_weights: no spread")
     # What follows one such kernel may tell its units apart, in time.
-    return _alike_sign("error" if pairs else "warning", head, names, evidence, cause)
+    return _alike_sign(view, "error" if pairs else "warning", head, names, evidence, cause)
 
 
 def _stuck(view: View, start: Start) -> Sign | None:
@@ -146,12 +146,19 @@ def _stuck(view: View, start: Start) -> Sign | None:
     what = f"{{}} {_start(names)} at 0 without a gradient"
     head = title(what, names[0], len(names) - 1)
     support = "gradient_norm: exactly 0 so far"
-    return _alike_sign("error", head, names, evidence, Cause(text, "likely", support))
+    cause = Cause(text, "likely", support)
+    return _alike_sign(view, "error", head, names, evidence, cause)
 
 
 def _alike_sign(
-    severity: Severity, head: str, names: Sequence[str], evidence: Evidence, cause: Cause
+    view: View,
+    severity: Severity,
+    head: str,
+    names: Sequence[str],
+    evidence: Evidence,
+    cause: Cause,
 ) -> Sign:
+    text = "Draw the kernels at random; zeros are right for biases only."
     return Sign(
         severity=severity,
         title=head,
@@ -159,7 +166,7 @@ def _alike_sign(
         onset=0,
         evidence=(evidence,),
         causes=(cause,),
-        fixes=(Fix("Draw the kernels at random; zeros are right for biases only.", _HE),),
+        fixes=(Fix(text, _layer_code(view, names[0])),),
         harmless="The layer is to stay switched off.",
         check="initial_weights shows a standard deviation above 0 for every kernel.",
     )
@@ -186,7 +193,7 @@ def _large(view: View, start: Start) -> Sign | None:
         onset=0,
         evidence=(_size(view, names[0], size, limits[worst[0]]), *damage),
         causes=(_scale_cause(view, worst[0], damage), input_scale_cause(view)),
-        fixes=_fixes(),
+        fixes=_fixes(view, names[0]),
         harmless="The layer's own function divides by that scale, or its output is normalised.",
         check="The first loss is near that of guessing, and the sizes are near 1.",
     )
@@ -266,7 +273,7 @@ def _small(view: View, start: Start) -> Sign | None:
             *((fainter,) if np.isfinite(ratio) else ()),
         ),
         causes=(Cause(text, "likely", support) if faint else Cause(text),),
-        fixes=_fixes(),
+        fixes=_fixes(view, names[0]),
         harmless="The layers are bypassed by residual connections, or the loss falls all the same.",
         check="The sizes are near 1, and the gradient of the first kernel is above 0.01 of the "
         "largest.",
@@ -304,11 +311,23 @@ def _scale_cause(view: View, row: int, damage: tuple[Evidence, ...]) -> Cause:
     return Cause(text, "likely", f"{damage[0].signal}: {damage[0].label} {number(damage[0].value)}")
 
 
-def _fixes() -> tuple[Fix, ...]:
+def _fixes(view: View, name: str) -> tuple[Fix, ...]:
+    code = _layer_code(view, name)
     return (
-        Fix("Let the initializer scale with the number of inputs.", _HE),
+        Fix("Let the initializer scale with the number of inputs.", code),
         Fix("Or normalise what the layer gives.", "keras.layers.LayerNormalization()"),
     )
+
+
+def _layer_code(view: View, name: str) -> str:
+    """The layer of a kernel with the initial weights that suit its activation."""
+    rows = view.rows("saturated_fraction") if view.has("saturated_fraction") else ()
+    layer = next(row.layer for row in view.rows("initial_weights") if row.name == name)
+    function = next((row.function for row in rows if row.layer == layer), "")
+    function, initial = (
+        (function, "glorot_uniform") if function in _BOUNDED else ("relu", "he_normal")
+    )
+    return f'keras.layers.Dense(units, activation="{function}", kernel_initializer="{initial}")'
 
 
 def _weights(*std: float, constant: Sequence[float] = ()) -> Measures:

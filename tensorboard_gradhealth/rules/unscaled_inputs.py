@@ -3,7 +3,7 @@
 ## Meaning
 One input feature varies more than a hundred times as much as the others, or all inputs are far
 larger than the values near 1 that initial weights are made for; or the targets of a regression are,
-and training does not get nearer to them.
+and training does not get nearer to them. Or every input is 0.
 
 ## Why it matters
 The largest feature alone decides the outputs and the gradient of the first layer. The loss
@@ -26,6 +26,9 @@ Targets are a warning if their sqrt(mean^2 + std^2) exceeds `target` under a lin
 output and a loss that is in their units, and by step `wait` the loss has fallen by less than `far`,
 or it is `blown` times the first one higher at any step.
 
+Inputs are an error if every recorded feature was 0 in all samples of at least two records while
+labels or targets differ, and the gradient of the first kernel is exactly 0 with them.
+
 Standardised features have a ratio near 1; with a feature beside them that is 1 in one of 10 000
 samples and else 0, it is 100.
 
@@ -33,6 +36,7 @@ samples and else 0, it is 100.
 - columns in different units (age in years, income in cents)
 - image bytes from 0 to 255
 - a scaler that was fitted and not applied
+- for inputs of 0: a cast to whole numbers after scaling, or scaling twice
 - prices, populations, counts as targets
 
 ## Fixes
@@ -58,7 +62,7 @@ from typing import Any
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden, kernel
 from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, median_loss
 from tensorboard_gradhealth.rules._targets import large_targets
 from tensorboard_gradhealth.rules._view import View
@@ -72,6 +76,8 @@ def check(view: View) -> Sign | None:
         return targets
     if view.facts.get("input_normalised"):
         return None
+    if (blank := _blank(view)) is not None:
+        return blank
     scale = input_scale(view)
     if scale is None:
         raise NotEvaluated("no dense input feature that varies was recorded")
@@ -97,6 +103,55 @@ def check(view: View) -> Sign | None:
         check="The standard deviations of the features lie within a factor of 10, and the first "
         "loss is near that of guessing (ln K for K balanced classes).",
     )
+
+
+def _blank(view: View) -> Sign | None:
+    """A sign if every input was 0 so far, although not every label is the same."""
+    fields = ("count", "min", "max", "std")
+    count, low, high, std = (view.latest("input_features", field) for field in fields)
+    inputs, targets = (view.where("input_features", role) for role in ("input", "target"))
+    enough = view.limits["samples"] <= np.min(count[inputs], initial=np.inf) < np.inf
+    if not enough or len(view.past("input_features", 2)) < 2:
+        return None
+    if not ((low[inputs] == 0) & (high[inputs] == 0)).all() or not _first_kernel_idles(view):
+        return None
+    if not ((std[targets] > 0).any() or _several_classes(view)):
+        return None
+    step, samples = view.record.step, float(count[inputs].min())
+    support = "gradient_norm: the first kernel gets none, as of inputs that are 0"
+    return Sign(
+        severity="error",
+        title="Every input is 0",
+        onset=0,
+        evidence=(
+            Evidence("largest input", 0.0, 0.0, "", "input_features", step),
+            Evidence("samples seen", samples, None, "", "input_features", step),
+        ),
+        causes=(
+            Cause("a cast to whole numbers, or scaling twice, leaves nothing", "likely", support),
+        ),
+        fixes=(
+            Fix(
+                "Look at what `fit` is given, and scale as floating point numbers.",
+                'print(x_train.min(), x_train.max())\nx_train = x_train.astype("float32") / 255',
+            ),
+        ),
+        harmless="The model is to learn how frequent the labels are, and nothing else.",
+        check="input_features shows a standard deviation above 0.",
+    )
+
+
+def _several_classes(view: View) -> bool:
+    return view.has("label_counts") and int((view.latest("label_counts", "count") > 0).sum()) > 1
+
+
+def _first_kernel_idles(view: View) -> bool:
+    """Whether the first kernel has had no gradient at all, which all of its inputs being 0 does."""
+    if not view.has("gradient_norm"):
+        return False
+    kernels = np.flatnonzero(view.where("gradient_norm", "kernel"))
+    early = view.early("gradient_norm", field="max")
+    return bool(len(kernels) and len(early) and (early[:, kernels[0]] == 0).all())
 
 
 def _uneven(view: View, scale: Scale) -> Evidence | None:
@@ -244,6 +299,20 @@ RULE = Rule(
             feature=_features([0, 5], [1, 0], [-3, 5], [3, 5]),
         ),
         case(
+            "inputs that carry nothing, as there is nothing to tell apart",
+            rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
+            variable={"gradient_norm": lambda s: 0},
+            classes={"label_counts": lambda s: {"count": [32, 0]}},
+            feature=_features(0, 0, 0, 0),
+        ),
+        case(
+            "only the recorded features are 0",
+            rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
+            variable={"gradient_norm": lambda s: 0.3},
+            classes={"label_counts": lambda s: {"count": [16, 16]}},
+            feature=_features(0, 0, 0, 0),
+        ),
+        case(
             "prices that are learnt",
             rows=_TARGET,
             run={"loss": lambda s: 9e6 * 0.99**s + 1e4},
@@ -278,6 +347,15 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "every input is 0",
+            rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
+            variable={"gradient_norm": lambda s: 0},
+            classes={"label_counts": lambda s: {"count": [16, 16]}},
+            feature=_features(0, [0, 0], 0, 0),
+            severity="error",
+            onset=0,
+        ),
         case(
             "a feature a thousand times wider",
             rows={"feature": features(2)},

@@ -52,7 +52,7 @@ from tensorboard_gradhealth.rules._support import (
     recent_loss_drop,
 )
 from tensorboard_gradhealth.rules._view import Floats, View
-from tensorboard_gradhealth.rules._wording import number, percent, title
+from tensorboard_gradhealth.rules._wording import number, percent, quoted, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 
@@ -77,7 +77,7 @@ def check(view: View) -> Sign | None:
         title=title("Almost no gradient reaches {}", rows[first].name, len(low) - 1),
         layers=tuple(rows[i].name for i in low),
         evidence=_evidence(view, first, largest, ratio, still),
-        causes=_causes(view),
+        causes=_causes(view, rows[first].name, still),
         fixes=(
             Fix(
                 "Use an activation that keeps the gradient, with initial weights made for it.",
@@ -127,22 +127,24 @@ def _evidence(
             step,
             name,
         ),
-        Evidence(
-            "fall of the loss over the recent records",
-            recent_loss_drop(view),
-            view.limits["progress"],
-            "",
-            "loss",
-            step,
-        ),
+        _no_progress(view),
     ]
-    if np.isfinite(still):
-        limit = view.limits["still"]
+    if still < (limit := view.limits["still"]):
         found.append(Evidence("update ratio", still, limit, "", "update_ratio", step, name))
     return tuple(found)
 
 
-def _causes(view: View) -> tuple[Cause, ...]:
+def _no_progress(view: View) -> Evidence:
+    """That the loss stands still, or falls only as far as without the layers."""
+    step, fall, limit = view.record.step, recent_loss_drop(view), view.limits["progress"]
+    if fall < limit or (guess := guessing(view)) is None:
+        label = "fall of the loss over the recent records"
+        return Evidence(label, fall, limit, "", "loss", step)
+    label, ratio = "loss / that of always predicting the same", median_loss(view) / guess.loss
+    return Evidence(label, ratio, view.limits["guess"], "", "loss", step)
+
+
+def _causes(view: View, name: str, still: float) -> tuple[Cause, ...]:
     gain = _product(view, "activation_gain")
     slope = _product(view, "activation_slope")
     depth = Cause("many layers in a row each weaken the gradient a little")
@@ -153,7 +155,10 @@ def _causes(view: View) -> tuple[Cause, ...]:
     if slope > 1e-3 and gain > 1e-3:
         support = f"activation_slope: {percent(slope)} of the gradient passes the activations"
         small = Cause(small.text, "likely", support)
-    return likely_first(depth, small)
+    if not still >= view.limits["still"]:
+        return likely_first(depth, small)
+    support = f"update_ratio: it changes by {number(still)} of its size per step"
+    return likely_first(depth, small, Cause(f"{quoted(name)} is stuck", "ruled out", support))
 
 
 def _product(view: View, signal: str) -> float:

@@ -31,9 +31,14 @@ REGRESSION_LOSSES = frozenset(
 
 
 class DataHooks:
-    """Measures inputs and labels of the step under way."""
+    """Measures inputs and labels of the step under way.
+
+    Attributes:
+      weighted: Whether the loss weighs samples: by `sample_weight`, which `class_weight` becomes.
+    """
 
     def __init__(self, model: keras.Model, instrument: Instrument) -> None:
+        self.weighted = False
         self._instrument = instrument
         self._loss = keras_model.loss_name(model)
         self._from_logits = keras_model.takes_logits(model)
@@ -51,8 +56,11 @@ class DataHooks:
             for name, value in named_tensors("y", y):
                 self._features(name, value, "target")
 
-    def labels(self, y: Any = None, y_pred: Any = None, **_: Any) -> None:
+    def labels(
+        self, y: Any = None, y_pred: Any = None, sample_weight: Any = None, **_: Any
+    ) -> None:
         """Looks at a batch of labels and at what the model made of it."""
+        self.weighted = self.weighted or sample_weight is not None
         if not (isinstance(y, tf.Tensor) and isinstance(y_pred, tf.Tensor)):
             return
         counted = one_hot_labels(self._loss, y, y_pred)

@@ -259,6 +259,8 @@ class HealthCallback(keras.callbacks.Callback):
         """
         assert self._session is not None
         self._session.not_measured.update(self._guard.reports)
+        if self._hooks is not None:
+            self._session.facts.update(self._hooks.facts)
         taken, self._untold = self._untold, 0
         self._session.after_steps(taken)
 

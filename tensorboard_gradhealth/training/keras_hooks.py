@@ -58,6 +58,11 @@ class KerasHooks:
         self._loss: Tensor | None = None
         self._functions: dict[bool, Any] = {}
 
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What the traced steps have told about the run so far."""
+        return {"sample_weights": True} if self._data.weighted else {}
+
     def install(self) -> None:
         """Hooks the model; takes the place of hooks that an interrupted fit left behind."""
         previous = vars(self._model).get(_INSTALLED)

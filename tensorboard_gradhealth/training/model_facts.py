@@ -73,6 +73,7 @@ def architecture(model: keras.Model) -> dict[str, Any]:
         "parameters": int(model.count_params()) if model.built else 0,
         "weight_types": ", ".join(sorted({v.dtype for v in model.trainable_variables})),
         "input_normalised": _normalises_first(model),
+        "batch_norm_momentum": _batch_norm_momentum(model),
         "output_activation": _last_activation(model),
         "kernel_fans": kernel_fans(model) if model.built else {},
         "keras": keras.__version__,
@@ -212,6 +213,13 @@ def _option(loss: Any, name: str) -> Any:
     """An option of a loss object, which keeps it itself or for the function that it wraps."""
     kept = getattr(loss, "_fn_kwargs", None) or {}
     return getattr(loss, name, None) if getattr(loss, name, None) is not None else kept.get(name)
+
+
+def _batch_norm_momentum(model: keras.Model) -> float:
+    """How much the averages of batch normalisation keep of themselves per step; 0 without any."""
+    layers = inner_layers(model)
+    averaging = (x for x in layers if isinstance(x, keras.layers.BatchNormalization))
+    return max((float(layer.momentum) for layer in averaging if layer.trainable), default=0.0)
 
 
 def _momentum(optimizer: Any) -> float:

@@ -315,6 +315,51 @@ def test_a_new_link_is_told_for_both_ends() -> None:
     ]
 
 
+def _cause_and_effect() -> Engine:
+    """A rule of row `a`, and one of row `b` that it explains."""
+    cause = _rule(name="cause", hold=1)
+    effect = _rule(name="effect", code="GH401", group="activation", hold=1, explained_by=("cause",))
+    return Engine(INFO, [cause, effect], ignore={"cause": "^b$", "effect": "^a$"})
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "severities"),
+    [
+        (2.5, 5, {"cause": "error", "effect": "error"}),
+        (2.5, 1.5, {"cause": "warning", "effect": "info"}),
+        (5, 2.5, {"cause": "error", "effect": "warning"}),
+        (1.5, 5, {"cause": "info", "effect": "error"}),  # information is nobody's root
+    ],
+)
+def test_a_root_is_as_severe_as_the_worst_that_it_leads_to(
+    a: float, b: float, severities: dict[str, str]
+) -> None:
+    engine = _cause_and_effect()
+    engine.feed(_record(0, a, b))
+    assert {finding.rule: finding.severity for finding in engine.findings} == severities
+
+
+def test_a_raised_root_is_told_anew_when_its_own_sign_gets_worse() -> None:
+    engine = _cause_and_effect()
+    engine.feed(_record(0, 2.5, 5))
+    raised = engine.findings[0]
+    assert (raised.rule, raised.severity, raised.title) == ("cause", "error", "x is 2.5")
+    (event,) = engine.feed(_record(1, 5, 5))
+    assert (event.kind, event.finding.rule) == ("changed", "cause")
+    assert (event.finding.severity, event.finding.title) == ("error", "x is 5")
+
+
+def test_a_raised_root_stays_raised_when_the_consequence_is_over() -> None:
+    engine = _cause_and_effect()
+    engine.feed(_record(0, 2.5, 5))
+    for step in range(1, 6):
+        engine.feed(_record(step, 2.5, 0))
+    assert [(f.rule, f.severity, f.open) for f in engine.findings] == [
+        ("cause", "error", True),
+        ("effect", "error", False),
+    ]
+
+
 def test_ignoring_a_rule_switches_it_off() -> None:
     engine = Engine(INFO, [_rule()], ignore={"toy": True})
     assert _feed(engine, [5] * 5) == []

@@ -11,7 +11,7 @@ import pytest
 from tensorboard_gradhealth.rules import Case, case, replay
 from tensorboard_gradhealth.rules._cases import Measure, kernel
 from tensorboard_gradhealth.rules._loss import Curve
-from tensorboard_gradhealth.types import Finding
+from tensorboard_gradhealth.types import Finding, Row
 
 ROWS = {"variable": (kernel("dense/kernel"), kernel("dense_1/kernel"))}
 BINARY = {"loss": "binary_crossentropy", "optimizer": "Adam"}
@@ -145,3 +145,41 @@ def test_the_trend_of_a_curve_comes_with_its_error() -> None:
     assert slope == pytest.approx(-0.01, abs=2 * error)
     assert 0 < error < 0.001
     assert math.isnan(wavy.since(95).trend()[0])
+
+
+@pytest.mark.parametrize(("momentum", "lags"), [(0.99, True), (0.9, False), (0.0, False)])
+def test_averages_that_lag_come_before_over_confidence(momentum: float, lags: bool) -> None:
+    def each_epoch(value: Measure) -> Measure:
+        return lambda s: value(s // 20) if s % 20 == 19 else None
+
+    def rises(epoch: int) -> float:
+        return 1.0 + 1.3 * 0.7**epoch if epoch < 12 else 1.0 + 0.05 * (epoch - 12)
+
+    judged = case(
+        "right more often, and the validation loss rises",
+        rows={"metric": tuple(map(Row, ("loss", "val_loss", "val_accuracy")))},
+        run={"loss": lambda s: 2.3 * 0.99**s, "validation_loss": each_epoch(rises)},
+        metric={"epoch_metrics": each_epoch(lambda e: [2.3 * 0.82**e, 1, 0.6 + 0.006 * e])},
+        facts={"batch_norm_momentum": momentum},
+        steps=400,
+    )
+    found = judge(judged)["overfitting"]
+    assert ("batch normalisation" in found.causes[0].text) == lags
+    assert (found.fixes[0].code == "keras.layers.BatchNormalization(momentum=0.9)") == lags
+    assert found.title.startswith("Over-confidence") != lags
+
+
+def test_a_spike_that_was_clipped_is_not_to_be_clipped_again() -> None:
+    spikes = (200, 300, 400)
+    judged = case(
+        "spikes",
+        run={
+            "gradient_global_norm": lambda s: 40.0 if s in spikes else 1.0,
+            "loss": lambda s: 2.3 + noise(s),
+            "clip_rate": lambda s: float(s in spikes),
+        },
+        steps=600,
+    )
+    found = judge(judged)["gradient_spike"]
+    assert (found.severity, len(found.fixes)) == ("info", 1)
+    assert "clip" not in found.fixes[0].text

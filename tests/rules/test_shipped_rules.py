@@ -54,6 +54,35 @@ def test_a_learning_rate_that_kills_units_is_one_story() -> None:
     assert findings[0].fixes[0].code == "optimizer = keras.optimizers.Adam(learning_rate=0.001)"
 
 
+def test_an_output_without_gradient_explains_weights_that_hardly_move() -> None:
+    run = case(
+        "a softmax over one unit",
+        rows={"variable": (kernel("dense/kernel"),)},
+        run={"loss": lambda s: 0.69, "learning_rate": lambda s: 1e-3},
+        variable={"update_ratio": lambda s: 2e-6},
+        classes={"label_counts": lambda s: {"count": [100, 100]}},
+        facts={
+            "optimizer": "Adam",
+            "loss": "binary_crossentropy",
+            "outputs": [
+                {
+                    "layer": "dense",
+                    "units": 1,
+                    "activation": "softmax",
+                    "before": "",
+                    "loss": "binary_crossentropy",
+                    "from_logits": False,
+                    "label_smoothing": 0.0,
+                }
+            ],
+        },
+        steps=100,
+    )
+    told = {finding.rule: finding.caused_by for finding in replay(run.info, run.records)[0]}
+    assert told["output_loss_mismatch"] == ""
+    assert told["learning_rate_too_low"] == "output_loss_mismatch"
+
+
 def test_a_lowered_learning_rate_ends_its_finding() -> None:
     run = case(
         "Adam at 1, then at 1e-3",

@@ -82,6 +82,18 @@ def test_gradient_norms_are_those_of_the_step_itself(tmp_path: Path) -> None:
     np.testing.assert_allclose(measured[known], np.array(ratios)[known], rtol=1e-3)
 
 
+@pytest.mark.parametrize("class_weight", [None, {0: 0.51, 1: 25.0}])
+def test_a_run_tells_whether_its_loss_is_weighted(
+    class_weight: dict[int, float] | None, tmp_path: Path
+) -> None:
+    model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, "sigmoid")])
+    model.compile("sgd", "binary_crossentropy")
+    x, y = np.ones((40, 3), np.float32), np.arange(40) % 2
+    callback = gradhealth.HealthCallback(tmp_path, preset="light", verbose=0)
+    model.fit(x, y, class_weight=class_weight, callbacks=[callback], verbose=0)
+    assert read(tmp_path).info().facts.get("sample_weights", False) == bool(class_weight)
+
+
 def test_rows_carry_the_users_own_names(tmp_path: Path) -> None:
     fit(models.compiled("nested"), gradhealth.HealthCallback(tmp_path, verbose=0))
     rows = read(tmp_path).info().rows

@@ -60,6 +60,14 @@ def test_what_sets_the_length_of_steps_is_told() -> None:
     assert facts["clipping"] == {"global_clipnorm": 0.5}
 
 
+def test_the_slowest_averages_of_batch_normalisation_are_told() -> None:
+    fast, slow = layers.BatchNormalization(momentum=0.9), layers.BatchNormalization()
+    assert model_facts.architecture(_sequence(fast, slow))["batch_norm_momentum"] == 0.99
+    slow.trainable = False
+    assert model_facts.architecture(_sequence(fast, slow))["batch_norm_momentum"] == 0.9
+    assert model_facts.architecture(_sequence())["batch_norm_momentum"] == 0.0
+
+
 def test_the_precision_of_weights_is_told() -> None:
     model = keras.Sequential([keras.Input((8,)), layers.Dense(4, dtype="float16"), layers.Dense(1)])
     assert model_facts.architecture(model)["weight_types"] == "float16, float32"
