@@ -25,7 +25,7 @@ def train(log_dir: Path, seed: int, everything: bool = False) -> None:
 
     for number, run in enumerate(chosen, 1):
         started = time.monotonic()
-        print(f"[{number:2}/{len(chosen)}] {run.name:22} {run.story}", flush=True)
+        print(f"[{number:2}/{len(chosen)}] {run.name:25} {run.story}", flush=True)
         shutil.rmtree(log_dir / run.name, ignore_errors=True)
         keras.backend.clear_session()  # so that every run starts again with the layer `dense`
         callback = gradhealth.HealthCallback(log_dir / run.name, verbose=0, **run.options)
