@@ -286,7 +286,8 @@ class RunReader:
         with explaining(f"`{metadata.WINDOW_TAG}`"):
             points = self._tags.read(metadata.WINDOW_TAG).loaded()
             values = np.asarray(points.values)
-            if len(values) and (values.shape[1:] != (4,) or not (np.abs(values) <= _LARGEST).all()):
+            real = values.dtype.kind in "iuf" and values.shape[1:] == (4,)
+            if len(values) and not (real and (np.abs(values) <= _LARGEST).all()):
                 raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four whole numbers.")
         return current(points, points, _begins(points))
 

@@ -9,7 +9,6 @@ from typing import Any
 import numpy as np
 import pytest
 from tensorboard.compat.proto import event_pb2, summary_pb2
-from tensorboard.compat.proto.tensor_pb2 import TensorProto
 from tensorboard.data import provider
 from tensorboard.util import tensor_util
 
@@ -166,10 +165,11 @@ def test_tensor_with_missing_bytes_is_unreadable(tmp_path: Path) -> None:
         read_run(tmp_path).series("gradient_norm")
 
 
-def test_damaged_window_is_unreadable(tmp_path: Path) -> None:
+@pytest.mark.parametrize("numbers", [np.zeros(1), np.zeros(4, np.complex128), np.zeros(4, bool)])
+def test_damaged_window_is_unreadable(numbers: Any, tmp_path: Path) -> None:
     value = codec.record_values(record(0))[-1]
     assert value.tag == metadata.WINDOW_TAG
-    value.tensor.CopyFrom(TensorProto(dtype=2, tensor_content=np.zeros(1).tobytes()))
+    value.tensor.CopyFrom(tensor_util.make_tensor_proto(numbers))
     write_values(tmp_path, value)
     with pytest.raises(UnreadableRun, match="_window"):
         read_run(tmp_path).records()
