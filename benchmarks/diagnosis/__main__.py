@@ -28,7 +28,8 @@ def page(log_dir: Path, parts: list[str]) -> str:
     texts = [table.about(_command())]
     for part in parts:
         judged = list(judge_all(log_dir / part))
-        texts += [table.title(part, judged), table.tools(judged), table.faults(judged)]
+        texts += [table.title(part, judged), table.tools(judged), table.early(judged)]
+        texts += [table.faults(judged)]
     return "\n\n".join(texts)
 
 

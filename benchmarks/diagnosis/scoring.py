@@ -5,10 +5,13 @@ from __future__ import annotations
 import dataclasses
 import re
 import statistics
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
-from benchmarks.diagnosis.faults import Fault
+from benchmarks.diagnosis.faults import EARLY, Fault
 from benchmarks.diagnosis.judging import Judged, Said
+
+SOON = 50
+"""Steps within which a fault that is there from the start is to be named."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -52,6 +55,27 @@ def step_named(fault: Fault, said: Sequence[Said]) -> int | None:
     """Returns the step at which the root cause was first said, None if it never was."""
     steps = [one.step for one in alarms(said) if not set(fault.expected).isdisjoint(one.means)]
     return min(steps, default=None)
+
+
+def is_soon(fault: Fault, said: Sequence[Said]) -> bool:
+    """Whether the root cause was said within `SOON` steps of the one at which it began."""
+    step = step_named(fault, said)
+    return step is not None and step <= fault.begins + SOON
+
+
+def soon(runs: Sequence[Judged], tool: str) -> dict[str, tuple[int, int, Collection[str]]]:
+    """Counts the runs that a tool names soon, by the kind of fault.
+
+    Returns:
+      For each kind in `EARLY`, how many are named soon, of how many, and the names of the faults
+      of the others.
+    """
+    result = {}
+    for kind, names in EARLY.items():
+        of = [run for run in runs if run.kind == "fault" and run.name in names]
+        late = [run.name for run in of if not is_soon(run.fault, run.said[tool])]
+        result[kind] = len(of) - len(late), len(of), sorted(set(late))
+    return result
 
 
 def score(runs: Sequence[Judged], tool: str) -> Score:

@@ -8,11 +8,13 @@ from benchmarks.diagnosis.bodies import PARTS
 from benchmarks.diagnosis.faults import FAULTS
 from benchmarks.diagnosis.judging import OURS, Judged
 from benchmarks.diagnosis.scoring import (
+    SOON,
     Score,
     alarms,
     is_named,
     is_placed,
     score,
+    soon,
     step_named,
 )
 
@@ -81,6 +83,15 @@ def _row(tool: str, of: Score) -> str:
 
 def _percent(share: float | None) -> str:
     return "-" if share is None else f"{100 * share:.1f} %"
+
+
+def early(runs: Sequence[Judged]) -> str:
+    """Returns how many runs are named soon: one row for each kind of fault."""
+    lines = [f"| fault of | named within {SOON} steps | later or never |", "|---|---|---|"]
+    for kind, (count, total, late) in soon(runs, OURS).items():
+        names = ", ".join(f"`{name}`" for name in late) or "-"
+        lines.append(f"| {kind} | {count} of {total} | {names} |")
+    return "\n".join(lines)
 
 
 def faults(runs: Sequence[Judged]) -> str:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.diagnosis import table
 from benchmarks.diagnosis.judging import OURS, Judged, Said
-from benchmarks.diagnosis.scoring import score
+from benchmarks.diagnosis.scoring import score, soon
 
 DEAD = Said("dead_units", ("dead_units",), "error", 12, "hidden1", "all dead")
 INFO = Said("loss_plateau", ("loss_plateau",), "info", 30)
@@ -43,6 +43,21 @@ def test_a_fault_with_a_place_must_be_found_there() -> None:
 def test_healthy_runs_are_counted_by_their_worst_finding() -> None:
     of = score([healthy(WARNING), healthy(DEAD, WARNING), healthy(), healthy()], OURS)
     assert (of.errors, of.warnings) == (0.25, 0.5)
+
+
+def test_a_fault_is_named_soon_after_it_began() -> None:
+    rate = Said(
+        "learning_rate_too_high", ("learning_rate_too_high", "learning_rate_too_low"), "error", 60
+    )
+    runs = [
+        sick(DEAD),
+        sick(WARNING),
+        sick(rate, name="rate_jumps"),
+        sick(rate, name="sgd_rate_low"),
+    ]
+    by_kind = soon(runs, OURS)
+    assert by_kind["weights and activations"] == (1, 2, ["dead_relu"])
+    assert by_kind["learning rate"] == (1, 2, ["sgd_rate_low"])
 
 
 def test_mistakes_are_listed_below_the_rule_that_made_them() -> None:

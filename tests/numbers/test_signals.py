@@ -41,7 +41,8 @@ SPECIAL = (0.0, -0.0, 1.0, -3.0, np.nan, np.inf, -np.inf, 1e-45, 1e-38, 65504.0,
 SIZES = st.one_of(
     st.just(0.0), st.floats(SMALL, LARGE), st.floats(-LARGE, -SMALL), st.integers(-9, 9)
 )
-MODERATE = st.floats(-100, 100, width=32)
+# TensorFlow flushes subnormal numbers to zero where NumPy does not.
+MODERATE = st.floats(-100, 100, width=32, allow_subnormal=False)
 
 every_signal = pytest.mark.parametrize("signal", IN_THE_STEP, ids=lambda s: str(s.spec.name))
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from benchmarks.diagnosis.faults import learning, numbers, outputs, samples, steps, weights
 from benchmarks.diagnosis.faults._base import Fault
 
-__all__ = ["FAULTS", "Fault"]
+__all__ = ["EARLY", "FAULTS", "Fault"]
 
 FAULTS: tuple[Fault, ...] = (
     *outputs.FAULTS,
@@ -19,3 +19,14 @@ FAULTS: tuple[Fault, ...] = (
     *numbers.FAULTS,
     *learning.FAULTS,
 )
+
+EARLY: dict[str, frozenset[str]] = {
+    kind: frozenset(fault.name for fault in module.FAULTS)
+    for kind, module in {
+        "input and labels": samples,
+        "output and loss": outputs,
+        "weights and activations": weights,
+        "learning rate": steps,
+    }.items()
+}
+"""Names of the faults that are in the training from its start, by what they are faults of."""

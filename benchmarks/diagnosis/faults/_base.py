@@ -23,6 +23,7 @@ class Fault:
       change: Injects it.
       expected: Names of the rules that tell the root cause.
       layer: Regular expression of the layers that are to blame; "" if the fault has no place.
+      begins: Step at which it is there.
     """
 
     name: str
@@ -31,6 +32,7 @@ class Fault:
     change: Change
     expected: tuple[str, ...]
     layer: str = ""
+    begins: int = 0
 
 
 def inputs(change: Callable[[Array, np.random.Generator], Array], **others: Any) -> Change:

@@ -125,6 +125,7 @@ FAULTS: tuple[Fault, ...] = (
         "two_towers/values tcn/values dense_cnn/values",
         changed(prepare=(_corrupt_batch,), fit=lambda data: {"shuffle": False}),
         ("unscaled_inputs", "loss_spike", "gradient_spike"),
+        begins=15,
     ),
     Fault(
         "sorted_labels",

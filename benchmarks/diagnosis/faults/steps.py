@@ -60,6 +60,7 @@ FAULTS: tuple[Fault, ...] = (
         "residual_mlp/classes bilstm/classes dense_cnn/classes",
         changed(optimizer=_jumping),
         (*LARGE, "loss_divergence"),
+        begins=120,
     ),
     Fault(
         "adam_rate_low",
@@ -84,6 +85,7 @@ FAULTS: tuple[Fault, ...] = (
         "tcn/classes bilstm/values",
         changed(optimizer=_decaying),
         SMALL,
+        begins=20,
     ),
     Fault(
         "clipping_too_strong",
