@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 from pathlib import Path
 
 import keras
@@ -27,6 +28,7 @@ def train(run: DemoRun, seed: int, log_dir: Path) -> list[Finding]:
     callback = gradhealth.HealthCallback(log_dir, verbose=0, **run.options)
     run.train([callback], seed)
     assert not callback._guard.reports
+    assert gradhealth.diagnose(log_dir) == callback.findings
     agree(log_dir, callback.findings)
     return callback.findings
 
@@ -50,24 +52,29 @@ def expect(run: DemoRun, findings: list[Finding]) -> None:
         assert told[consequence].caused_by == findings[0].id
 
 
-@pytest.mark.parametrize("seed", SEEDS)
-@pytest.mark.parametrize("run", article.RUNS + healthy.RUNS, ids=lambda run: run.name)
-def test_reference_examples_and_healthy_runs(run: DemoRun, seed: int, tmp_path: Path) -> None:
-    findings = train(run, seed, tmp_path)
-    expect(run, findings)
-    assert gradhealth.diagnose(tmp_path) == findings
+@pytest.mark.parametrize("seed", SEEDS[:3])
+@pytest.mark.parametrize("run", healthy.RUNS, ids=lambda run: run.name)
+def test_healthy_runs_learn_and_are_silent(run: DemoRun, seed: int, tmp_path: Path) -> None:
+    expect(run, train(run, seed, tmp_path))
+    loss = read_run(tmp_path).series("loss").values[:, 0, 0]
+    assert loss[-1] < 0.5 * loss[0]
+
+
+ONCE = illnesses.ILLNESSES + more.ILLNESSES
 
 
 @pytest.mark.parametrize(
-    "illness",
-    article.ILLNESSES + illnesses.ILLNESSES + more.ILLNESSES,
-    ids=lambda illness: illness.name,
+    ("illness", "seed"),
+    [*itertools.product(article.ILLNESSES, SEEDS), *((illness, 0) for illness in ONCE)],
+    ids=lambda value: value.name if isinstance(value, Illness) else str(value),
 )
-def test_the_fix_that_the_finding_names_makes_it_go_away(illness: Illness, tmp_path: Path) -> None:
-    findings = train(illness.sick, 0, tmp_path / "sick")
+def test_the_fix_that_the_finding_names_makes_it_go_away(
+    illness: Illness, seed: int, tmp_path: Path
+) -> None:
+    findings = train(illness.sick, seed, tmp_path / "sick")
     expect(illness.sick, findings)
     assert any(illness.fix in fix.code for fix in findings[0].fixes)
-    expect(illness.fixed, train(illness.fixed, 0, tmp_path / "fixed"))
+    expect(illness.fixed, train(illness.fixed, seed, tmp_path / "fixed"))
 
 
 def test_sharpness_tells_why_no_learning_rate_fits_unscaled_inputs(tmp_path: Path) -> None:
@@ -78,13 +85,6 @@ def test_sharpness_tells_why_no_learning_rate_fits_unscaled_inputs(tmp_path: Pat
         sharpness[run.name] = float(values[-1, 0, 0])
     assert sharpness["scaling/sick"] > 1e4
     assert sharpness["scaling/fixed"] < 10.0
-
-
-def test_healthy_runs_do_learn(tmp_path: Path) -> None:
-    history = healthy.digits_cnn([], 0).history
-    assert history["val_accuracy"][-1] > 0.9
-    history = healthy.transformer([], 0).history
-    assert history["loss"][-1] < 0.5 * history["loss"][0]
 
 
 def margins(log_dir: Path) -> np.ndarray:
