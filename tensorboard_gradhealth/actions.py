@@ -20,6 +20,7 @@ reported once, and training goes on. Of several workers, the chief alone acts.
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol
 
@@ -53,7 +54,7 @@ class Training(Protocol):
         """Prints a message where findings are printed."""
 
 
-class Action:
+class Action(abc.ABC):
     """Something to do when a finding opens. Derive from it for more than a function can do.
 
     Args:
@@ -83,12 +84,12 @@ class Action:
         severe = SEVERITIES.index(finding.severity) >= SEVERITIES.index(self.severity)
         return severe and (self.rules is None or finding.rule in self.rules)
 
-    def watch(self, training: Training) -> None:
+    def watch(self, training: Training) -> None:  # noqa: B027 - most actions need not watch
         """Called again and again between steps; does nothing, if not overridden."""
 
+    @abc.abstractmethod
     def act(self, finding: Finding, training: Training) -> None:
         """Answers a finding. Called between two steps."""
-        raise NotImplementedError(f"{self.name} does not say what to do")
 
 
 OnFinding = Action | Callable[[Finding], object]
