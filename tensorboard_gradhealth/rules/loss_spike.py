@@ -16,6 +16,10 @@ hard examples of a network that has learned do not count. In the kept past of up
 - one spike, for the next three records: information
 - `many` spikes within 500 steps: a warning
 
+Besides, from the first steps on and whatever their spread: a loss over `outlier` times that of an
+untrained model, within 500 steps: a warning. No step of a training that goes on as before makes
+such a loss; its batch does.
+
 Only a record between two that are not so high counts.
 
 Measured on ten healthy runs, the largest robust deviation is 3.5; public monitors of language
@@ -70,6 +74,8 @@ class _Spike:
 
 def check(view: View) -> Sign | None:
     """A sign right after a spike, or while many are within the last steps."""
+    if outliers := _outliers(view):
+        return _outlier_sign(view, outliers)
     spikes = _spikes(view)
     near = [spike for spike in spikes if spike.last > view.record.step - _SPAN]
     if len(near) >= view.limits["many"]:
@@ -77,6 +83,22 @@ def check(view: View) -> Sign | None:
     if spikes and spikes[-1].age < _AFTERGLOW:
         return _sign(view, "info", spikes[-1:])
     return None
+
+
+def _outliers(view: View) -> list[_Spike]:
+    """Records with a batch that does not belong to the others, oldest first."""
+    values = view.past("loss", field="max")[:, 0].astype(np.float64)
+    steps = view.past_steps("loss")
+    high = values > view.limits["outlier"] * untrained(view)
+    if not high.any() or not (values > 0).all() or not np.isfinite(values).all():
+        return []
+    alone = np.flatnonzero(~high[:-2] & high[1:-1] & ~high[2:]) + 1
+    usual = float(np.median(values[~high]))
+    return [
+        _Spike(len(values) - 1 - i, int(steps[i, 0]), int(steps[i, 1]), values[i], np.nan, usual)
+        for i in alone
+        if steps[i, 1] > view.record.step - _SPAN
+    ]
 
 
 def _spikes(view: View) -> list[_Spike]:
@@ -149,6 +171,41 @@ def _sign(view: View, severity: Severity, spikes: list[_Spike]) -> Sign:
     )
 
 
+def _outlier_sign(view: View, outliers: list[_Spike]) -> Sign:
+    highest, limit = max(outliers, key=lambda spike: spike.loss), view.limits["outlier"]
+    where = (
+        f"step {highest.first}"
+        if highest.first == highest.last
+        else (f"steps {highest.first} to {highest.last}")
+    )
+    return Sign(
+        severity="warning",
+        title=f"One batch does not belong to the others: its loss is {number(highest.loss)}, "
+        f"the usual one {number(highest.usual)}",
+        onset=outliers[0].first,
+        evidence=(
+            Evidence("largest loss", highest.loss, limit * untrained(view), "", "loss",
+                     highest.last),
+            Evidence("usual loss", highest.usual, None, "", "loss", highest.last),
+            Evidence("such batches", len(outliers), None, "", "loss", outliers[-1].last),
+        ),
+        causes=(
+            Cause("a batch with extreme inputs or targets", "likely",
+                  "loss: back in its usual range after that batch"),
+            Cause("a step before it was too long", "ruled out",
+                  "loss: the steps after it are as good as those before"),
+        ),
+        fixes=(
+            Fix(f"Look at the batch of {where}: values that are out of range, units that differ."),
+            Fix("Keep a batch like that from moving the weights.",
+                f"keras.optimizers.{optimizer_class(view) or 'Adam'}"
+                "(learning_rate, global_clipnorm=1.0)"),
+        ),
+        harmless="Values of that size belong to the task, and there are more of them in use.",
+        check="The largest loss of an epoch is within a few times the usual one.",
+    )  # fmt: skip
+
+
 def _causes(view: View, spike: _Spike) -> tuple[Cause, ...]:
     step = "the step before was too long: the learning rate is too high there"
     rho = overshoots(view, 5)
@@ -189,7 +246,7 @@ RULE = Rule(
     code="GH605",
     group="loss",
     requires=("loss",),
-    limits={"z": 8, "height": 0.8, "many": 3},
+    limits={"z": 8, "height": 0.8, "many": 3, "outlier": 1000},
     clear=40,
     explained_by=(
         "nonfinite_inputs",
@@ -220,6 +277,11 @@ RULE = Rule(
             steps=900,
         ),
         case("batches of very different size", run={"loss": lambda s: 1 + (s * 7) % 5}, steps=900),
+        case(
+            "what stays enormous is no outlier",
+            run={"loss": lambda s: 2.3 if s < 15 else 9e4},
+            steps=40,
+        ),
         case("below zero", run={"loss": lambda s: 9.0 if s == 700 else -_falling(s)}, steps=900),
     ),
     sick=(
@@ -234,6 +296,13 @@ RULE = Rule(
             steps=1000,
             severity="warning",
             onset=591,
+        ),
+        case(
+            "one batch in the wrong unit",
+            run={"loss": lambda s: 9e6 if s == 15 else _falling(s)},
+            steps=40,
+            severity="warning",
+            onset=15,
         ),
     ),
 )
