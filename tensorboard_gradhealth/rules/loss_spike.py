@@ -192,8 +192,7 @@ def _outlier_sign(view: View, outliers: list[_Spike]) -> Sign:
         causes=(
             Cause("a batch with extreme inputs or targets", "likely",
                   "loss: back in its usual range after that batch"),
-            Cause("a step before it was too long", "ruled out",
-                  "loss: the steps after it are as good as those before"),
+            Cause("the step before it was too long, and the next one made up for it"),
         ),
         fixes=(
             Fix(f"Look at the batch of {where}: values that are out of range, units that differ."),
