@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import Sign
+from tensorboard_gradhealth.rules._loss import Doubles, planned_steps, recent
 from tensorboard_gradhealth.rules._support import loss_drop, median_loss
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, title
@@ -14,6 +15,7 @@ from tensorboard_gradhealth.types import Cause, Evidence, Fix
 
 _LOSSES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 _UNBOUNDED = ("linear", "leaky_relu", "relu", "softplus", "elu")
+_STILL = 50  # Steps over which a loss that falls at all falls by a tenth.
 _SCALE = Fix(
     "Scale the targets, and scale predictions back.",
     "center, scale = y_train.mean(0), y_train.std(0)\n"
@@ -29,7 +31,7 @@ _BIAS = Fix(
 def large_targets(view: View) -> Sign | None:
     """A sign while targets are far larger than outputs, and training does not get nearer to them.
 
-    The rule's limits are `target`, `far`, `wait` and `blown`.
+    The rule's limits are `target`, `far`, `wait`, `blown` and `mean_only`.
     """
     if not _is_regression(view) or not view.has("input_features"):
         return None
@@ -80,11 +82,36 @@ def _is_regression(view: View) -> bool:
 
 
 def _harm(view: View) -> Evidence | None:
-    """The loss that has hardly fallen after a while, or that has blown up."""
+    """The loss that has hardly fallen after a while, has blown up, or stays at the variance."""
     drop, step, limits = loss_drop(view), view.record.step, view.limits
     if -drop > limits["blown"] or math.isinf(median_loss(view)):
         label = "rise of the loss / first loss"
         return Evidence(label, -drop, limits["blown"], "", "loss", step)
     if step >= limits["wait"] and drop < limits["far"]:
         return Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
-    return None
+    return _mean_only(view)
+
+
+def _mean_only(view: View) -> Evidence | None:
+    """The loss that half of the run has brought to the variance of the targets, and not below.
+
+    That is what their mean alone gives: the steps went into the way to it.
+    """
+    heads, limit = view.facts["outputs"], view.limits["mean_only"]
+    if len(heads) > 1 or heads[0]["loss"] != "mean_squared_error":
+        return None
+    if not 0 < planned_steps(view) / 2 <= view.record.step:
+        return None
+    std = view.latest("input_features", "std")[view.where("input_features", "target")]
+    loss = recent(view, _STILL, 4).values
+    older, newer = (float(np.mean(half)) if len(half) else math.nan for half in _halves(loss))
+    share = newer / float(np.mean(np.square(std, dtype=np.float64)))
+    if not (limit < share < 1 / limit and newer > 0.9 * older):
+        return None
+    label = "loss / variance of the targets"
+    return Evidence(label, share, limit, "", "loss", view.record.step)
+
+
+def _halves(values: Doubles) -> tuple[Doubles, Doubles]:
+    middle = len(values) // 2
+    return values[:middle], values[middle:]

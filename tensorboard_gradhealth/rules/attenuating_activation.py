@@ -129,6 +129,7 @@ RULE = Rule(
     requires=("activation_gain", "activation_slope"),
     limits={"warning": 0.05, "error": 0.03, "saturated": 0.5, "silent": 0.9},
     hold=3,
+    explained_by=("learning_rate_too_high",),
     references=(
         "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
         "networks (AISTATS)",

@@ -15,17 +15,17 @@ classes that were seen:
 
 - imbalance: count of the most frequent class / count of the rarest over `ratio`, still so if the
   rarest count is low by two standard deviations of chance
-- order: the mean entropy of the labels added from record to record, at least 8 times 16 of them,
+- order: the mean entropy of the labels added from record to record, at least 6 times 16 of them,
   is under `mixed` of the entropy of all labels
 - only one class among all labels, from step `one_class_step` on
 
 All of them are information by themselves. Imbalance is a warning if the predictions prove that
 the network has stopped there: after half of the run, or step `first_judged` if that comes first,
 the entropy of `predicted_share` over five records is under `collapsed` of that of the labels, its
-largest class is that of the labels, and the mean loss of the last 100 steps is still over
-`uninformed` of what knowing the class frequencies alone gives. Order
-is a warning if over `one_class` of the latest predictions fall on one class that is not as
-frequent among all labels.
+largest class is that of the labels, and the mean loss of the last 100 steps, or the best of three
+or more validation losses, is still over `uninformed` of what knowing the class frequencies alone
+gives. Order is a warning if over `one_class` of the latest predictions fall on one class that is
+not as frequent among all labels.
 
 ## Likely causes
 - rare events, and a loss that counts every sample alike
@@ -55,16 +55,16 @@ import math
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Case, Measures, case
-from tensorboard_gradhealth.rules._loss import planned_steps, recent
+from tensorboard_gradhealth.rules._labels import MIXED, Doubles, entropy, order
+from tensorboard_gradhealth.rules._loss import curve, planned_steps, recent
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, percent, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
-Doubles = npt.NDArray[np.float64]
+_EVALUATIONS = 3  # One may be unlucky.
 
 _SHUFFLE = (
     Fix("Shuffle arrays in each epoch.", "model.fit(x, y, shuffle=True)"),
@@ -118,27 +118,11 @@ def check(view: View) -> Sign | None:
         if view.record.step < view.limits["one_class_step"]:
             raise NotEvaluated("only one class was seen so far")
         return _one_class(view, labels) if len(counts) > 1 else None
-    if (ordered := _order(view, labels)) < view.limits["mixed"]:
+    if (ordered := order(view)) < view.limits["mixed"]:
         return _sorted(view, labels, ordered)
     if view.facts.get("sample_weights"):
         return None  # the remedy is in use already
     return _imbalanced(view, labels) if labels.certain_ratio > view.limits["ratio"] else None
-
-
-def _order(view: View, labels: _Labels) -> float:
-    """Mean entropy of the labels between records over that of all; NaN with too few of them."""
-    past = view.past("label_counts", field="count").astype(np.float64)
-    added = np.diff(past, axis=0)
-    added = added[added.sum(axis=1) >= 16]
-    if len(added) < 8 or (added < 0).any():
-        return math.nan
-    return float(_entropy(added).mean() / _entropy(labels.counts))
-
-
-def _entropy(counts: Doubles) -> Doubles:
-    """In nats: `[...]` of counts or shares `[..., classes]`."""
-    share = counts / counts.sum(axis=-1, keepdims=True)
-    return np.asarray(-(share * np.log(np.where(share > 0, share, 1))).sum(axis=-1), np.float64)
 
 
 def _predicted(view: View, records: int) -> Doubles | None:
@@ -184,14 +168,16 @@ def _imbalanced(view: View, labels: _Labels) -> Sign:
 def _proof(view: View, labels: _Labels) -> tuple[Evidence, ...]:
     """What shows that the network knows the class frequencies and no more; empty if nothing."""
     limits, step = view.limits, view.record.step
-    predicted, known = _predicted(view, 5), float(_entropy(labels.counts))
+    predicted, known = _predicted(view, 5), float(entropy(labels.counts))
     if predicted is None or len(predicted) != len(labels.counts):
         return ()
     if step < min(planned_steps(view) / 2 or np.inf, limits["first_judged"]):
         return ()
     if not ("crossentropy" in str(view.facts.get("loss", "")) and known > 0):
         return ()
-    surprise, loss = float(_entropy(predicted)) / known, _mean_loss(view) / known
+    surprise = float(entropy(predicted)) / known
+    source, loss = _least_informed(view)
+    loss /= known
     if int(predicted.argmax()) != labels.most or not surprise < limits["collapsed"]:
         return ()
     if not loss > limits["uninformed"]:
@@ -203,9 +189,22 @@ def _proof(view: View, labels: _Labels) -> tuple[Evidence, ...]:
             "share of the predictions", top, float(labels.share.max()), "", signal, step, name
         ),
         Evidence(
-            "loss / loss of the class frequencies", loss, limits["uninformed"], "", "loss", step
+            "loss / loss of the class frequencies", loss, limits["uninformed"], "", source, step
         ),
     )
+
+
+def _least_informed(view: View) -> tuple[str, float]:
+    """The higher of the latest training loss and the best validation loss, and its signal.
+
+    Rare samples that are learnt by heart lower the loss, but no sample that is new is found.
+    """
+    losses = {"loss": _mean_loss(view)}
+    if view.has("validation_loss"):
+        validation = curve(view, "validation_loss").values
+        if len(validation) >= _EVALUATIONS:
+            losses["validation_loss"] = float(validation.min())
+    return max(losses.items(), key=lambda item: item[1])
 
 
 def _mean_loss(view: View) -> float:
@@ -301,7 +300,7 @@ def _case(label: str, labels: Measures, predicted: Any, loss: Any, **expected: A
     return case(
         label,
         rows={"class": tuple(Row(str(i), role="label") for i in range(classes))},
-        run={"loss": loss},
+        run={"loss": loss, **expected.pop("run", {})},
         classes=measures,
         facts={"loss": "sparse_categorical_crossentropy", **expected.pop("facts", {})},
         steps=expected.pop("steps", 600),
@@ -329,7 +328,7 @@ RULE = Rule(
         "first_judged": 500,
         "collapsed": 0.2,
         "uninformed": 0.9,
-        "mixed": 0.3,
+        "mixed": MIXED,
         "one_class": 0.95,
         "one_class_step": 100,
     },
@@ -374,6 +373,13 @@ RULE = Rule(
             lambda s: [1, 0, 0],
             lambda s: 1.0,
         ),
+        _case(
+            "never over one half, but better than the frequencies on new samples",
+            _RARE,
+            lambda s: [1, 0],
+            lambda s: 0.1,
+            run={"validation_loss": lambda s: 0.16 if s % 100 == 99 else None},
+        ),
         _case("one class so far", _labels_of(1, 0), lambda s: [1, 0], lambda s: 0.1),
     ),
     sick=(
@@ -382,6 +388,15 @@ RULE = Rule(
             _RARE,
             lambda s: [1, 0],
             lambda s: 0.2,
+            severity="warning",
+            onset=4,
+        ),
+        _case(
+            "rare samples are learnt by heart, and none that is new is found",
+            _RARE,
+            lambda s: [1, 0],
+            lambda s: 0.1,
+            run={"validation_loss": lambda s: 0.2 if s % 100 == 99 else None},
             severity="warning",
             onset=4,
         ),

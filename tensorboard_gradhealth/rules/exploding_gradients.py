@@ -170,6 +170,7 @@ RULE = Rule(
     limits={"surge": 100, "above_start": 10, "growth": 5, "update": 0.1, "warm_up": 30},
     explained_by=(
         "unscaled_inputs",
+        "class_imbalance",
         "poor_initialization",
         "output_loss_mismatch",
         "learning_rate_too_high",

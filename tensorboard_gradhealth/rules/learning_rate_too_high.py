@@ -22,7 +22,9 @@ steps 0 to 20:
 - a warning if by step `recovery_step`, or in the 50 steps after the learning rate doubled or more
   at once, a kernel reaches `growth` times its norm before, and the loss is not at least
   `jump_recovery` lower than at the start: momentum near 1 does that, because its steps add up until
-  they are as long as those of the learning rate / (1 - momentum)
+  they are as long as those of the learning rate / (1 - momentum), which takes 1 / (1 - momentum)
+  steps, so that above 0.98 all of these are looked at. Steps that add up because the labels come
+  one class after the other say nothing about the rate
 
 and later a warning if the median ratio over at least `sustained_steps` steps exceeds `sustained`
 while the loss does not fall, or if the last three probes of the curvature put `stability_margin`
@@ -60,6 +62,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._labels import MIXED, order
 from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, untrained
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
@@ -135,6 +138,8 @@ def _outgrown(view: View) -> Sign | None:
         return None
     if not loss_drop(view) < view.limits["jump_recovery"]:
         return None
+    if order(view) < MIXED:
+        return None  # Steps add up because each batch repeats the class of the one before.
     if (jump := rate_jump(view)) is not None:
         steps, rms = view.past_steps("weight_rms")[:, 0], view.past("weight_rms")
         kept = np.flatnonzero((steps >= jump) & (steps <= jump + EARLY))
@@ -143,7 +148,13 @@ def _outgrown(view: View) -> Sign | None:
             rows = np.concatenate([before, kept])
             if (sign := _growth(view, rms[rows], steps[rows])) is not None:
                 return sign
-    return _growth(view, view.early("weight_rms"), view.early_steps("weight_rms"))
+    steps, rms = view.early_steps("weight_rms"), view.early("weight_rms")
+    if _momentum(view) > _LONG_MEMORY:
+        later = view.past_steps("weight_rms")[:, 1]
+        kept = (later > steps[-1:].sum()) & (later <= 1 / (1 - _momentum(view)))
+        steps = np.concatenate([steps, later[kept]])
+        rms = np.concatenate([rms, view.past("weight_rms")[kept]])
+    return _growth(view, rms, steps)
 
 
 def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
@@ -155,14 +166,15 @@ def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
     over = np.flatnonzero((growth > limit).any(axis=1))
     if not len(over):
         return None
-    row, reached, step = int(growth.max(axis=0).argmax()), float(growth.max()), int(steps[over[0]])
+    row, reached = int(growth.max(axis=0).argmax()), float(growth.max())
+    begin, step = int(steps[1]), int(steps[over[0]])
     name = view.rows("weight_rms")[row].name
     head = f"Steps are too long: {{}} has grown to {number(reached)} times its size"
     return Sign(
         severity="warning",
         title=title(head, name),
         layers=(name,),
-        onset=step,
+        onset=begin,
         evidence=(
             Evidence("size / size before", reached, limit, "", "weight_rms", step, name),
             *_rate_and_fall(view, view.limits["jump_recovery"]),
@@ -436,6 +448,21 @@ RULE = Rule(
             steps=100,
         ),
         case(
+            "labels that come one class after the other add up the steps",
+            rows={**_ROWS, "class": (Row("0", role="label"), Row("1", role="label"))},
+            variable={
+                "update_ratio": lambda s: [0.08 if s < 40 else 0.03, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.04 ** min(s, 50), 0.3],
+            },
+            classes={
+                "label_counts": lambda s: {
+                    "count": 32 * np.array([min(s + 1, 5), max(s - 4, 0)]),
+                },
+            },
+            run={"loss": lambda s: 1.7, "learning_rate": lambda s: 0.2},
+            steps=100,
+        ),
+        case(
             "a head that starts from almost zero",
             rows=_ROWS,
             variable={
@@ -490,7 +517,21 @@ RULE = Rule(
             steps=100,
             severity="warning",
             layers=("dense/kernel",),
-            onset=24,
+            onset=1,
+        ),
+        case(
+            "momentum near one takes its time to add up the steps",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.02, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.015 ** min(s, 150), 0.3],
+            },
+            run={"loss": lambda s: 1.7 if s != 15 else 0.8, "learning_rate": lambda s: 0.2},
+            facts={"optimizer": "SGD", "momentum": 0.999},
+            steps=200,
+            severity="warning",
+            layers=("dense/kernel",),
+            onset=1,
         ),
         case(
             "a schedule that raises the rate a thousandfold",

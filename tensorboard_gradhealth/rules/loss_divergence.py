@@ -223,6 +223,7 @@ RULE = Rule(
     clear=20,
     explained_by=(
         "unscaled_inputs",
+        "class_imbalance",
         "poor_initialization",
         "output_loss_mismatch",
         "learning_rate_too_high",

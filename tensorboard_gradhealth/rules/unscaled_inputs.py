@@ -24,7 +24,9 @@ It is a warning; an error if the damage is seen as well: the first loss was `los
 the entropy of the labels or the loss of later steps, or more than half of a layer is dead.
 Targets are a warning if their sqrt(mean^2 + std^2) exceeds `target` under a linear (or unbounded)
 output and a loss that is in their units, and by step `wait` the loss has fallen by less than `far`,
-or it is `blown` times the first one higher at any step.
+or it is `blown` times the first one higher at any step, or from half of the run on it stands still
+between `mean_only` of the variance of the targets and 1 / `mean_only` of it, which is what their
+mean alone gives (mean squared error of one output only).
 
 Inputs are an error if every recorded feature was 0 in all samples of at least two records while
 labels or targets differ, and the gradient of the first kernel is exactly 0 with them.
@@ -271,6 +273,7 @@ RULE = Rule(
         "wait": 40,
         "far": 0.1,
         "blown": 2,
+        "mean_only": 0.75,
     },
     references=(
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
@@ -319,6 +322,14 @@ RULE = Rule(
             feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
             facts=_regression(),
             steps=300,
+        ),
+        case(
+            "prices that are learnt further while half of the run is over",
+            rows=_TARGET,
+            run={"loss": lambda s: 4e6 * 0.98**s + 1e4},
+            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
+            facts={**_regression(), "epochs": 10, "steps": 20},
+            steps=200,
         ),
         case(
             "moderate targets that cannot be learnt",
@@ -391,6 +402,17 @@ RULE = Rule(
             feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
             facts={**_regression(), "input_normalised": True},
             steps=100,
+            severity="warning",
+            layers=("y[0]",),
+            onset=0,
+        ),
+        case(
+            "targets of which only the mean is learnt",
+            rows=_TARGET,
+            run={"loss": lambda s: 9e6 * 0.95**s + 2.1e5},
+            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
+            facts={**_regression(), "epochs": 20, "steps": 20},
+            steps=400,
             severity="warning",
             layers=("y[0]",),
             onset=0,
