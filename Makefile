@@ -23,9 +23,7 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python tools/rule_docs.py --check
-	$(BIN)/python tools/signal_docs.py --check
-	$(BIN)/python tools/api_docs.py --check
+	$(BIN)/python -m tools.docs --check
 	@echo "== quick tests"
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser"
 	@echo "== frontend"
@@ -55,9 +53,7 @@ format: $(VENV)/.dev ## Format the Python sources
 	$(BIN)/ruff format .
 
 docs: $(VENV)/.demo ## Write the pages of rules, signals and the API
-	$(BIN)/python tools/rule_docs.py
-	$(BIN)/python tools/signal_docs.py
-	$(BIN)/python tools/api_docs.py
+	$(BIN)/python -m tools.docs
 
 screenshots: $(VENV)/.dev frontend ## Take the pictures of the tab in docs/images
 	.ci/chromium

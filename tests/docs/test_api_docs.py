@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tools import api_docs
+from tools.docs import api
 
 INIT = """
 from package.home import Watcher, watch
@@ -55,9 +55,9 @@ TOOLS = '"""Tools for it."""\n\n__all__ = []\n'
 @pytest.fixture
 def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
     write(tmp_path, HOME)
-    monkeypatch.setattr(api_docs, "ROOT", tmp_path)
-    monkeypatch.setattr(api_docs, "PACKAGE", "package")
-    return api_docs.page()
+    monkeypatch.setattr(api, "ROOT", tmp_path)
+    monkeypatch.setattr(api, "PACKAGE", "package")
+    return api.pages()["api.md"]
 
 
 def write(folder: Path, home: str) -> None:
@@ -92,4 +92,4 @@ def test_modules_come_after_what_is_in_the_package_itself(page: str) -> None:
 def test_what_is_exported_must_have_a_docstring(page: str, tmp_path: Path) -> None:
     write(tmp_path, "class Watcher: ...\n\n\ndef watch(): ...\n")
     with pytest.raises(ValueError, match=r"gradhealth\.Watcher is exported and has no docstring"):
-        api_docs.page()
+        api.pages()["api.md"]

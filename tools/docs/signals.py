@@ -1,23 +1,11 @@
-"""Writes docs/signals.md from what the signals say of themselves.
-
-`python tools/signal_docs.py` writes the page; with `--check` it only says whether it is stale, and
-then exits with status 1.
-"""
+"""The page of the signals, from what they say of themselves."""
 
 from __future__ import annotations
 
-import sys
-from pathlib import Path
+from tensorboard_gradhealth.signals import all_signals
+from tensorboard_gradhealth.signals._base import Signal
 
-ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))
-
-from tensorboard_gradhealth.signals import all_signals  # noqa: E402
-from tensorboard_gradhealth.signals._base import Signal  # noqa: E402
-
-PAGE = ROOT / "docs" / "signals.md"
-
-_HEAD = """<!-- Written by tools/signal_docs.py from the signals; do not edit. -->
+_HEAD = """<!-- Written by tools/docs from the signals; do not edit. -->
 
 # Signals
 
@@ -30,9 +18,9 @@ preset that includes the signal.
 """
 
 
-def page() -> str:
-    """Returns the text of the page."""
-    return _HEAD + "".join(_row(signal) for signal in all_signals())
+def pages() -> dict[str, str]:
+    """Returns the text of the page by its path below docs/."""
+    return {"signals.md": _HEAD + "".join(_row(signal) for signal in all_signals())}
 
 
 def _row(signal: Signal) -> str:
@@ -72,20 +60,3 @@ _BESIDE_STEPS = {
 def _cadence(signal: Signal) -> str:
     usual = "every step" if signal.cadence == "step" else "1 step in 10, in long runs 50"
     return _BESIDE_STEPS.get(signal.phase, usual)
-
-
-def main(arguments: list[str]) -> int:
-    """Returns the exit status."""
-    if arguments not in ([], ["--check"]):
-        print(f"unknown arguments {arguments}; accepted is --check", file=sys.stderr)
-        return 2
-    if not arguments:
-        PAGE.write_text(page(), "utf-8")
-    elif not PAGE.is_file() or PAGE.read_text("utf-8") != page():
-        print("stale: docs/signals.md; run python tools/signal_docs.py", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

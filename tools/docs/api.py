@@ -1,24 +1,21 @@
-"""Writes docs/api.md from the docstrings of what the package exports.
+"""The page of the API, from the docstrings of what the package exports.
 
-`python tools/api_docs.py` writes the page; with `--check` it only says whether it is stale, and
-then exits with status 1. The sources are read, not imported, so that TensorFlow is not needed.
+The sources are read, not imported, so that TensorFlow is not needed.
 """
 
 from __future__ import annotations
 
 import ast
 import re
-import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = "tensorboard_gradhealth"
-PAGE = ROOT / "docs" / "api.md"
 
-_HEAD = """<!-- Written by tools/api_docs.py from the docstrings; do not edit. -->
+_HEAD = """<!-- Written by tools/docs from the docstrings; do not edit. -->
 
 # API
 
@@ -41,8 +38,8 @@ class Exported(NamedTuple):
     module: ast.Module
 
 
-def page() -> str:
-    """Returns the text of the page.
+def pages() -> dict[str, str]:
+    """Returns the text of the page by its path below docs/.
 
     Raises:
       ValueError: Something is exported that has no docstring.
@@ -53,7 +50,7 @@ def page() -> str:
         parts.append(f"## `{name}`\n\n{_text(name, module)}")
         members = exported(f"{PACKAGE}.{name.removeprefix('gradhealth.')}")
         parts += [_entry(item._replace(name=f"{name}.{item.name}"), "###") for item in members]
-    return _HEAD + "\n\n".join(part.strip() for part in parts) + "\n"
+    return {"api.md": _HEAD + "\n\n".join(part.strip() for part in parts) + "\n"}
 
 
 def exported(module: str) -> Iterator[Exported]:
@@ -190,20 +187,3 @@ def _with_code(text: str) -> str:
     parts = re.split(example, text, flags=re.MULTILINE)
     parts[1::2] = [f"```pycon\n{textwrap.dedent(part).strip()}\n```\n" for part in parts[1::2]]
     return "".join(parts)
-
-
-def main(arguments: list[str]) -> int:
-    """Returns the exit status."""
-    if arguments not in ([], ["--check"]):
-        print(f"unknown arguments {arguments}; accepted is --check", file=sys.stderr)
-        return 2
-    if not arguments:
-        PAGE.write_text(page(), "utf-8")
-    elif not PAGE.is_file() or PAGE.read_text("utf-8") != page():
-        print("stale: docs/api.md; run python tools/api_docs.py", file=sys.stderr)
-        return 1
-    return 0
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
