@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
+import functools
 import shutil
 import statistics
 import tempfile
@@ -43,6 +44,16 @@ def milliseconds(act: Callable[[], object], repeats: int = 1) -> float:
     return statistics.median(times)
 
 
+def anew(page: Page, ask: Callable[[], object]) -> Callable[[], None]:
+    """Returns an action that asks as a page does that was never told an answer."""
+
+    def act() -> None:
+        page.forget()
+        ask()
+
+    return act
+
+
 def size_of(folder: Path) -> float:
     """Returns the megabytes that a run takes on disk."""
     return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
@@ -67,7 +78,7 @@ def measure_one_run(folder: Path, size: Size) -> None:
         print("\n| request | first | again | not modified |\n|---|---|---|---|")
         for name, act in asked.items():
             first = milliseconds(act)
-            again = milliseconds(lambda act=act: (page.forget(), act()), REPEATS)
+            again = milliseconds(anew(page, act), REPEATS)
             unmodified = milliseconds(act, REPEATS)
             print(f"| {name} | {first:.0f} ms | {again:.1f} ms | {unmodified:.1f} ms |")
         print(f"\nmemory of TensorBoard: {memory(server):.0f} MB")
@@ -84,7 +95,7 @@ def compare_with_scalars(folder: Path, size: Size) -> None:
     with served(folder / "ours") as server:
         page = Page(server, "run")
         first = milliseconds(lambda: page.map(SIGNALS[0]))
-        again = milliseconds(lambda: (page.forget(), page.map(SIGNALS[0])), REPEATS)
+        again = milliseconds(anew(page, lambda: page.map(SIGNALS[0])), REPEATS)
     tags = [f"{SIGNALS[0]}/mean/dense_{layer}" for layer in range(size.layers)]
     with served(folder / "scalars", f"--samples_per_plugin=scalars={size.points}") as server:
         server.wait_for(
@@ -137,7 +148,7 @@ def grow(
         with served(log_dir) as server:
             page, empty = Page(server, "run"), memory(server)
             first = milliseconds(page.overview)
-            again = milliseconds(lambda page=page: (page.forget(), page.overview()), REPEATS)
+            again = milliseconds(anew(page, page.overview), REPEATS)
             used = memory(server) - empty
         shutil.rmtree(log_dir)
         found.append((first, again, used))
@@ -157,12 +168,12 @@ def measure_runs(folder: Path, size: Size) -> None:
             shutil.copytree(log_dir / "run_0", log_dir / f"run_{index}", dirs_exist_ok=True)
         with served(log_dir, "--gradhealth_cache_mb=100") as server:
             pages, empty = [Page(server, f"run_{index}") for index in range(count)], memory(server)
-            first = milliseconds(lambda pages=pages: pages[0].get("runs"))
+            first = milliseconds(functools.partial(pages[0].get, "runs"))
             for page in pages:
                 page.overview()
                 for signal in SIGNALS[: size.signals]:
                     page.map(signal)
-            again = milliseconds(lambda pages=pages: pages[0].get("runs"), REPEATS)
+            again = milliseconds(functools.partial(pages[0].get, "runs"), REPEATS)
             used = memory(server) - empty
         print(f"| {count} runs, all looked at, 100 MB allowed: list of them ", end="")
         print(f"| {first:.0f} ms | {again:.1f} ms | {used:.0f} MB |")
@@ -174,7 +185,9 @@ def watch_a_growing_run(folder: Path, size: Size, seconds: float) -> None:
     training.write([1] * size.points)
     training.judge()
     with served(folder) as server:
-        stop, times, failures = threading.Event(), [], []
+        stop = threading.Event()
+        times: list[float] = []
+        failures: list[Exception] = []
         viewers = [
             threading.Thread(target=view, args=(server, index, stop, times, failures))
             for index in range(VIEWERS)

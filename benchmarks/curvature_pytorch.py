@@ -43,7 +43,9 @@ def main() -> None:
     vectors = [torch.randn_like(weight) for weight in weights]
 
     def slopes(keep: bool) -> tuple[torch.Tensor, ...]:
-        return torch.autograd.grad(loss_of(model(x), y), weights, create_graph=keep)
+        found: tuple[torch.Tensor, ...]
+        found = torch.autograd.grad(loss_of(model(x), y), weights, create_graph=keep)
+        return found
 
     def product() -> None:
         torch.autograd.grad(slopes(keep=True), weights, vectors)

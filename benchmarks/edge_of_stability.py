@@ -110,7 +110,7 @@ def _batch() -> tuple[tf.Tensor, tf.Tensor]:
     return tf.constant(images, tf.float32), tf.one_hot(digits, 10)
 
 
-def _trainer(model: keras.Model, batch: tuple[tf.Tensor, tf.Tensor]) -> Callable[[], Any]:
+def _trainer(model: keras.Model, batch: tuple[tf.Tensor, tf.Tensor]) -> Any:
     """Returns a function that takes `EVERY` steps on the whole batch."""
     x, y = batch
 

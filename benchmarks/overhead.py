@@ -70,7 +70,7 @@ def _summarised(model: keras.Model, log_dir: Path, histograms: bool) -> keras.Mo
     """Returns the model with the gradients logged by hand, as one would without this package."""
     writer = tf.summary.create_file_writer(str(log_dir))
 
-    class Summarised(keras.Model):  # type: ignore[misc]
+    class Summarised(keras.Model):
         def train_step(self, data: Any) -> Any:
             x, y = data
             with tf.GradientTape() as tape:

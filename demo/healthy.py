@@ -53,7 +53,7 @@ def sentences(count: int, seed: int) -> np.ndarray:
     return np.stack([text[start : start + CONTEXT + 1] for start in starts])
 
 
-class Positions(layers.Layer):  # type: ignore[misc]
+class Positions(keras.layers.Layer):
     """Adds a learned vector per position."""
 
     def build(self, shape: tuple[int, ...]) -> None:
@@ -67,9 +67,9 @@ class Positions(layers.Layer):  # type: ignore[misc]
 
 def _block(x: Any, width: int, name: str) -> Any:
     attention = layers.MultiHeadAttention(4, width // 4, name=f"{name}_attention")
-    normed = layers.LayerNormalization(name=f"{name}_norm1")(x)
+    normed = keras.layers.LayerNormalization(name=f"{name}_norm1")(x)
     x = layers.Add(name=f"{name}_add1")([x, attention(normed, normed, use_causal_mask=True)])
-    hidden = layers.LayerNormalization(name=f"{name}_norm2")(x)
+    hidden = keras.layers.LayerNormalization(name=f"{name}_norm2")(x)
     hidden = layers.Dense(4 * width, activation="gelu", name=f"{name}_up")(hidden)
     hidden = layers.Dense(width, name=f"{name}_down")(hidden)
     return layers.Add(name=f"{name}_add2")([x, hidden])
@@ -83,7 +83,7 @@ def transformer(callbacks: list[Any], seed: int) -> keras.callbacks.History:
     x = Positions(name="positions")(layers.Embedding(128, 48, name="embedding")(inputs))
     for name in ("block1", "block2"):
         x = _block(x, 48, name)
-    outputs = layers.Dense(128, name="logits")(layers.LayerNormalization(name="norm")(x))
+    outputs = layers.Dense(128, name="logits")(keras.layers.LayerNormalization(name="norm")(x))
     model = keras.Model(inputs, outputs, name="transformer")
     loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
     model.compile(keras.optimizers.Adam(3e-3), loss)

@@ -24,7 +24,7 @@ def _train(model: keras.Model, optimizer: Any, x: Any, y: Any, callbacks: list[A
     model.fit(x, y, epochs=10, verbose=0, callbacks=callbacks)
 
 
-def _network(*hidden: layers.Layer) -> keras.Model:
+def _network(*hidden: keras.layers.Layer) -> keras.Model:
     return keras.Sequential(
         [keras.Input((8,)), *hidden, layers.Dense(3, activation="softmax", name="classes")]
     )

@@ -30,7 +30,7 @@ def _learn_digits(model: keras.Model, optimizer: Any, callbacks: list[Any]) -> N
     model.fit(*_digits(), epochs=8, verbose=0, callbacks=callbacks)
 
 
-def _dense(activation: str = "relu", **options: Any) -> list[layers.Layer]:
+def _dense(activation: str = "relu", **options: Any) -> list[keras.layers.Layer]:
     return [layers.Dense(32, activation, name=f"hidden{i}", **options) for i in (1, 2)]
 
 
@@ -101,12 +101,12 @@ def by_heart(fixed: bool, callbacks: list[Any]) -> None:
 
 
 def shifted_tanh(fixed: bool, callbacks: list[Any]) -> None:
-    hidden: list[layers.Layer] = []
+    hidden: list[keras.layers.Layer] = []
     for i in (1, 2):
         bias = keras.initializers.Constant(6.0)
         hidden.append(layers.Dense(32, bias_initializer=bias, name=f"hidden{i}"))
         if fixed:
-            hidden.append(layers.LayerNormalization(name=f"norm{i}"))
+            hidden.append(keras.layers.LayerNormalization(name=f"norm{i}"))
         hidden.append(layers.Activation("tanh", name=f"tanh{i}"))
     _learn_digits(_classifier(*hidden), "adam", callbacks)
 

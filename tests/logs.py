@@ -87,7 +87,7 @@ def finding(name: str = "dead_units", **changes: object) -> Finding:
 def flight(*findings: str, first_step: int = 3, steps: int = 5) -> Flight:
     """A flight whose numbers say where they belong: step + row / 10."""
     numbers = np.arange(first_step, first_step + steps, dtype=np.float32)[:, np.newaxis]
-    norm = numbers + np.arange(2, dtype=np.float32) / 10
+    norm = (numbers + np.arange(2) / 10).astype(np.float32)
     return Flight(findings, first_step, {"gradient_norm": norm, "loss": numbers.copy()})
 
 

@@ -53,7 +53,7 @@ def train(log_dir: str, pause: float) -> None:
 
     import tensorboard_gradhealth as gradhealth
 
-    class Pause(keras.callbacks.Callback):  # type: ignore[misc]
+    class Pause(keras.callbacks.Callback):
         def on_train_batch_end(self, batch: int, logs: object = None) -> None:
             time.sleep(pause)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import re
 import statistics
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from benchmarks.diagnosis.faults import EARLY, Fault
 from benchmarks.diagnosis.judging import Judged, Said
@@ -63,7 +63,7 @@ def is_soon(fault: Fault, said: Sequence[Said]) -> bool:
     return step is not None and step <= fault.begins + SOON
 
 
-def soon(runs: Sequence[Judged], tool: str) -> dict[str, tuple[int, int, Collection[str]]]:
+def soon(runs: Sequence[Judged], tool: str) -> dict[str, tuple[int, int, list[str]]]:
     """Counts the runs that a tool names soon, by the kind of fault.
 
     Returns:
