@@ -15,11 +15,11 @@ import {
 /** The findings of a run as Markdown, to be pasted into an issue. */
 export function markdownReport(detail: RunDetail): string {
   const { word, text } = verdictWords(detail);
-  const facts = Object.entries(detail.facts).map(
-    ([name, value]) => `${name.replaceAll('_', ' ')} ${formatFact(value)}`,
+  const facts = Object.entries(detail.facts).map(([name, value]) =>
+    prose(`${name.replaceAll('_', ' ')} ${formatFact(value)}`),
   );
   const lines = [
-    `# ${word}${text && `: ${text}`}`,
+    `# ${word}${text && `: ${prose(text)}`}`,
     '',
     `Run ${quoted(detail.run)}, up to step ${formatStep(detail.last_step)}, ${formatCount(detail.kept, 'point')}.`,
     ...(facts.length > 0 ? [`Set up with: ${facts.join(', ')}.`] : []),
@@ -34,9 +34,24 @@ export function markdownReport(detail: RunDetail): string {
 
 /** A code span that holds for any name: its fence is longer than every run of backticks in it. */
 function quoted(name: string): string {
-  const longest = Math.max(0, ...(name.match(/`+/g) ?? []).map((run) => run.length));
-  const fence = '`'.repeat(longest + 1);
-  return longest > 0 ? `${fence} ${name} ${fence}` : `${fence}${name}${fence}`;
+  const fence = fenceAround(name);
+  return fence.length > 1 ? `${fence} ${name} ${fence}` : `${fence}${name}${fence}`;
+}
+
+function fenceAround(text: string, least = 1): string {
+  const longest = Math.max(0, ...(text.match(/`+/g) ?? []).map((run) => run.length));
+  return '`'.repeat(Math.max(least, longest + 1));
+}
+
+/** Text that may hold code spans; nothing in it outside of them begins markup or a line. */
+function prose(text: string): string {
+  const line = text.replace(/\s+/g, ' ');
+  return line.replace(/(`+)[^`].*?\1|</g, (part) => (part === '<' ? '&lt;' : part));
+}
+
+function codeBlock(source: string): string[] {
+  const fence = fenceAround(source, 3);
+  return ['', `${fence}python`, source, fence];
 }
 
 function findingLines(finding: Finding, level: string): string[] {
@@ -45,17 +60,18 @@ function findingLines(finding: Finding, level: string): string[] {
     ? `since step ${formatStep(first_step)}, still open`
     : formatSteps(first_step, last_step);
   return [
-    `${level} ${code} ${title}`,
+    `${level} ${code} ${prose(title)}`,
     '',
     `${severity}, ${rule}, ${held}`,
     ...finding.evidence.map(evidenceLine),
     ...finding.causes.map(
-      ({ confidence, text, support }) => `- ${confidence}: ${text}${support && ` (${support})`}`,
+      ({ confidence, text, support }) =>
+        `- ${confidence}: ${prose(`${text}${support && ` (${support})`}`)}`,
     ),
     ...finding.fixes.flatMap(({ text, code: source }, index) => [
       '',
-      `${index + 1}. ${text}`,
-      ...(source ? ['', '```python', source, '```'] : []),
+      `${index + 1}. ${prose(text)}`,
+      ...(source ? codeBlock(source) : []),
     ]),
   ];
 }
@@ -63,7 +79,7 @@ function findingLines(finding: Finding, level: string): string[] {
 function evidenceLine({ label, value, limit, unit, signal, row, step }: Evidence): string {
   const against = limit === null ? '' : ` (limit ${formatValue(limit, '', signal)})`;
   const where = row && ` in ${quoted(row)}`;
-  return `- ${label}: ${formatValue(value, unit, signal)}${against}${where}, step ${formatStep(step)}`;
+  return `- ${prose(label)}: ${formatValue(value, unit, signal)}${against}${where}, step ${formatStep(step)}`;
 }
 
 /** The values of the map in view: one line per row and step, all fields that are loaded. */

@@ -79,6 +79,16 @@ describe('the report', () => {
   it('keeps backticks in a name from ending the code that it is set in', () => {
     expect(markdownReport(detail({ run: 'a`b' }))).toContain('Run `` a`b ``');
   });
+
+  it('holds no markup of a stranger, and leaves code as it is', () => {
+    const title = 'Units of `<b>` and <img src=x>\n# are dead';
+    const facts = { optimizer: '<img src=x>' };
+    const fixes = [{ text: '<i>', code: 'f("""\n```\n""")' }];
+    const report = markdownReport(detail({ facts, findings: [finding({ title, fixes })] }));
+    expect(report).toContain('Units of `<b>` and &lt;img src=x> # are dead');
+    expect(report).toContain('Set up with: optimizer &lt;img src=x>.');
+    expect(report).toContain('1. &lt;i>\n\n````python\nf("""\n```\n""")\n````');
+  });
 });
 
 describe('curves', () => {

@@ -18,6 +18,10 @@ from tests.tensorboard_process import TensorBoard, tensorboard
 
 expect.set_options(timeout=20_000)  # other tests may train at the same time
 
+WORDS_OF_SVG = """svg => [
+  ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
+].map((text) => text.textContent)"""
+
 
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:

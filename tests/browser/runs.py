@@ -12,12 +12,15 @@ from demo.gallery import RUNS
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import NOT_MEASURED, Record, Row, RunInfo, SignalSpec
 from tests import logs as small_logs
+from tests.cli.reported_runs import write_hostile
 
 HOSTILE = "<img src=x onerror=alert(1)>"
 RECORDED = ("scaling/sick", "activation/fixed", "learning_rate/sick", "root_of_zero")
 STRANGE_NAMES = ("שלום/kernel", "🧪 emoji/kernel", "long_" + "x" * 295 + "/kernel", "=1+1/kernel")
+STRANGER = "<img src=x onerror=alert(2)> שלום 🧪 " + "n" * 150
+"""The name of a run of which every other name and text is a stranger's, too."""
 FAR = 10**12
-GENERATED = ("large", "names", "tenfold", "only_nan", "one_point", "far")
+GENERATED = ("large", "names", "tenfold", "only_nan", "one_point", "far", STRANGER)
 ALL = (*RECORDED, "hostile", *GENERATED)
 
 
@@ -28,6 +31,7 @@ def record_all(log_dir: Path) -> None:
     record_hostile(log_dir)
     write_large(log_dir / "large")
     write_strange(log_dir)
+    write_hostile(log_dir / STRANGER)
 
 
 def record(log_dir: Path, name: str) -> None:

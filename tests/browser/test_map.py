@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import expect
 
-from tests.browser.conftest import Tab, save
+from tests.browser.conftest import WORDS_OF_SVG, Tab, save
 
 pytestmark = pytest.mark.browser
 
@@ -80,11 +80,6 @@ def test_a_drag_zooms_all_charts_and_the_link_reproduces_it(tab: Tab) -> None:
     expect(zoomed).to_have_text(words)
     zoomed.click()
     expect(zoomed).to_have_count(0)
-
-
-WORDS_OF_SVG = """svg => [
-  ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
-].map((text) => text.textContent)"""
 
 
 def test_the_map_and_the_report_can_be_taken_away(tab: Tab, tmp_path: Path) -> None:

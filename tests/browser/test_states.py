@@ -14,8 +14,9 @@ from playwright.sync_api import Browser, expect
 
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tests import logs as small_logs
-from tests.browser.conftest import Tab, save
-from tests.browser.runs import HOSTILE, STRANGE_NAMES
+from tests.browser.conftest import WORDS_OF_SVG, Tab, save
+from tests.browser.runs import HOSTILE, STRANGE_NAMES, STRANGER
+from tests.cli.reported_runs import MARKUP, NAMES
 from tests.tensorboard_process import TensorBoard, tensorboard
 
 pytestmark = pytest.mark.browser
@@ -276,6 +277,30 @@ def test_markup_in_a_name_is_text_in_every_view_and_file(tab: Tab, tmp_path: Pat
     tab.show("map")
     assert HOSTILE in save(tab, "map", "CSV", tmp_path).read_text()
     assert HOSTILE in save(tab, "map", "JSON", tmp_path).read_text()
+
+
+def test_a_run_and_findings_of_a_stranger_are_text_and_stay_on_the_page(
+    browser: Browser, server: TensorBoard, tmp_path: Path
+) -> None:
+    tab = Tab(browser, server.url, viewport={"width": 800, "height": 900})
+    tab.open(run=STRANGER, compare="hostile", signal="gradient_norm", layer=MARKUP)
+    expect(tab.get("verdict")).to_contain_text(MARKUP)
+    expect(tab.get("finding").first).to_contain_text(MARKUP)
+    for view in VIEWS:
+        tab.show(view)
+        overflow = tab.frame.locator("html").evaluate("e => e.scrollWidth - e.clientWidth")
+        assert (view, max(0, overflow)) == (view, 0)
+    expect(tab.frame.get_by_text(STRANGER).first).to_be_attached()
+    tab.show("map")
+    told = save(tab, "map", "Markdown", tmp_path).read_text()
+    assert "<img" not in re.sub("`[^`]*`", "", told), "outside of code, markup is markup"
+    drawing = save(tab, "strip", "SVG", tmp_path).read_text()
+    assert STRANGER in tab.page.evaluate(WORDS_OF_SVG, drawing)
+    tab.get("map").locator("canvas").first.hover()
+    expect(tab.get("map")).to_contain_text(NAMES[0])
+    assert tab.frame.locator('img[src="x"]').count() == 0
+    assert tab.problems == []
+    tab.page.close()
 
 
 def test_strange_names_are_whole_in_every_view_and_file(tab: Tab, tmp_path: Path) -> None:
