@@ -206,14 +206,18 @@ def _bounded_logits(head: Mapping[str, Any]) -> Fault | None:
     reached = _reached(name, head["units"], binary)
     if reached > _CONFIDENT:
         return None
+    # A focal loss applies its function to whatever it is given.
+    repaired = name == ("sigmoid" if binary else "softmax") and "focal" not in head["loss"]
     return Fault(
-        "warning",
+        "info" if repaired else "warning",
         f"{{}} applies {name}, and the loss takes its outputs for logits",
         f"with from_logits=True the loss applies its own {'sigmoid' if binary else 'softmax'}",
         "Leave the last activation out, or from_logits=True.",
         f"keras.layers.Dense({head['units'] or 'classes'})  # without an activation",
-        Evidence("highest probability that it can give", reached, _CONFIDENT),
-        _TRAINED_ANYWAY.format(f"the {name}") if name in ("sigmoid", "softmax") else _NEVER,
+        Evidence("functions that make probabilities, the one in the loss included", 2, 1)
+        if repaired
+        else Evidence("highest probability that it can give", reached, _CONFIDENT),
+        _TRAINED_ANYWAY.format(f"the {name}") if repaired else _NEVER,
     )
 
 

@@ -20,8 +20,9 @@ for a squared error.
   loss counts that has fallen by less than 5 % since the start
 - a warning, even while the loss falls, if it is no better than guessing and a kernel has shrunk to
   less than `shrunk` of its first size: weight decay, or the penalty in the loss, eats the weights
-- where guessing is not known, as with weights of classes or samples, between `level` and `above`
-  times the first 20 steps: information
+- where guessing is not known, as with weights of samples or a loss of one's own, no more than
+  `above` times the first 20 steps, and below them by no more than `level` allows or the noise of
+  those steps explains (one standard error): information
 - below `improved` of its start, above `remains` of it, and flat (within `flat`) for 500 steps at
   a constant learning rate, while the validation loss does not improve either: information
 
@@ -70,6 +71,22 @@ from tensorboard_gradhealth.rules._wording import number, optimizer_class, perce
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _LONGEST_WAIT = 2000
+_OF_KERAS = (  # beginnings of the names of losses that bring both to one shape first
+    "mean_",
+    "binary_",
+    "categorical_",
+    "sparse_",
+    "huber",
+    "log_cosh",
+    "kl_divergence",
+    "poisson",
+    "hinge",
+    "squared_hinge",
+    "cosine_similarity",
+    "dice",
+    "tversky",
+    "ctc",
+)
 _ONE_BATCH = Fix(
     "Train on one batch alone. If even that is not learned, the model or the step has a fault; "
     "if it is, look at the labels.",
@@ -154,12 +171,35 @@ def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
 def _never_fell(view: View, late: Curve) -> Sign | None:
     level, start = late.level(), start_level(view)
     change = (level - start) / abs(start) if start else math.nan
-    if not view.limits["level"] - 1 <= change <= view.limits["above"] - 1:
+    least = min(view.limits["level"] - 1, -_start_error(view) / abs(start)) if start else math.nan
+    if not least <= change <= view.limits["above"] - 1:
         return None
     evidence = [Evidence("loss of the last 30 % of the steps", level, start, "", "loss")]
     head = f"The loss has not fallen since the start: {number(level)}"
-    causes = _never_causes(view, _share_of_kernels(view), worse=False)
+    causes = (*_never_causes(view, _share_of_kernels(view), worse=False), *_broadcast(view))
     return _sign(view, "info", head, evidence, causes, (_ONE_BATCH,))
+
+
+def _start_error(view: View) -> float:
+    """Standard error of `start_level`; 0 if fewer than 20 steps were seen one by one."""
+    losses = view.early("loss", 19).ravel().astype(np.float64)
+    if len(losses) < 20:
+        return 0.0
+    deviation = 1.48 * float(np.median(np.abs(losses - np.median(losses))))
+    return 1.25 * deviation / math.sqrt(len(losses))  # a median's is 1.25 times that of a mean
+
+
+def _broadcast(view: View) -> tuple[Cause, ...]:
+    """That a loss of one's own may compare each target with each output, which Keras' do not."""
+    heads = view.facts.get("outputs") or []
+    if len(heads) != 1 or heads[0]["units"] != 1 or not _is_own(heads[0]["loss"]):
+        return ()
+    name = quoted(heads[0]["loss"])
+    return (Cause(f"{name} subtracts shapes (n,) and (n, 1), which makes (n, n) differences"),)
+
+
+def _is_own(loss: str) -> bool:
+    return bool(loss) and not loss.startswith(_OF_KERAS)
 
 
 def _share_of_kernels(view: View) -> float:
@@ -268,6 +308,7 @@ def _sign(
 
 _ROWS: Rows = {"variable": (kernel("dense/kernel", 80), kernel("dense_1/kernel", 16))}
 _BINARY = {"loss": "binary_crossentropy", "optimizer": "Adam"}
+_OWN_LOSS = {"loss": "my_mse", "outputs": [{"units": 1, "loss": "my_mse"}]}
 _LABELS: Measures = {"label_counts": lambda s: {"count": [100, 100]}}
 
 
@@ -330,6 +371,12 @@ RULE = Rule(
             steps=400,
         ),
         case(
+            "a noisy loss of one's own that falls slowly",
+            run={"loss": lambda s: 4.4 * 0.9995**s + 60 * _noise(s)},
+            facts=_OWN_LOSS,
+            steps=800,
+        ),
+        case(
             "converged",
             run={"loss": lambda s: 0.01 + 0.7 * 0.98**s, "learning_rate": lambda s: 1e-3},
             classes=_LABELS,
@@ -380,6 +427,14 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "a loss of one's own that lies flat, below noisy first steps by a little",
+            run={"loss": lambda s: 4.4 + 60 * _noise(s) + (0.2 if s < 20 else 0)},
+            facts=_OWN_LOSS,
+            steps=480,
+            severity="info",
+            onset=261,
+        ),
         case(
             "no gradient reaches the kernels",
             rows=_ROWS,

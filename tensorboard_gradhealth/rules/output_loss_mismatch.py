@@ -17,14 +17,17 @@ name and `from_logits` of its loss; for regression also the range of the targets
 `call` computes is not. It is
 
 - an error: a softmax over one unit (it is always 1), or over the samples of a batch;
-  one unit under a categorical cross-entropy;
+  one unit under a categorical cross-entropy; a softmax under a regression loss for one target
+  column, such as numbers of classes (the outputs add up to 1, and so do not follow the target);
   a `categorical_crossentropy`, `poisson` or `kl_divergence` of outputs that may be negative;
   targets of which more than `unreachable` standard deviations lie outside what the outputs reach,
   seen from their mean
 - a warning: any other function that the loss does not expect; a dropout or batch normalisation
   behind the softmax or sigmoid, which leaves no probabilities; a softmax or sigmoid of what is
   within bounds already, such as of a softmax; targets of which only the extremes are out of reach
-- information: a mean squared error between probabilities and classes, which works, if slowly
+- information: a mean squared error between probabilities and classes, which works, if slowly;
+  `from_logits=True` behind the softmax or sigmoid of its loss, which Keras finds; a focal loss
+  does not
 
 Keras on TensorFlow repairs some of this silently: behind a softmax or sigmoid it finds the logits
 and computes the loss from those, whatever `from_logits` says. The loss then falls as it should,
@@ -121,6 +124,8 @@ def _regression(view: View, head: Mapping[str, Any]) -> Fault | None:
     # Before that many samples a range says little; without a spread the targets are a dummy.
     if not (targets["count"] >= 2).any() or not (targets["std"] > 0).any():
         return None
+    if len(is_target) == 1 and head["units"] > 1 and head["activation"] == "softmax":
+        return _shared_by_one_target(view, head, targets)
     likeness = _class_likeness(targets)
     one_answer = head["units"] == 1 or head["activation"] == "softmax"
     if likeness > view.limits["classes"] and one_answer:
@@ -154,6 +159,26 @@ def _squared_classes(view: View, head: Mapping[str, Any], least: float) -> Fault
         f"model.compile(optimizer, keras.losses.{family}Crossentropy({logits}))",
         Evidence(label, least, view.limits["classes"], "", "input_features", step),
         "A squared error is wanted here (Brier score, least squares GAN, Q-learning).",
+    )
+
+
+def _shared_by_one_target(view: View, head: Mapping[str, Any], targets: Mapping[str, Any]) -> Fault:
+    """A softmax of which each unit is compared with the same target: it has no say in the sum."""
+    units, low, high = head["units"], float(targets["min"][0]), float(targets["max"][0])
+    numbers = low.is_integer() and high.is_integer() and low >= 0 and high < units
+    label, step = "output units for one target column", view.record.step
+    return Fault(
+        "error",
+        f"{{}} shares 1 out among {units} units, which are all compared with one target",
+        "whatever the target is, the sum of the outputs is 1, and nothing is learned from it",
+        "The targets are numbers of classes: use the cross-entropy that takes those."
+        if numbers
+        else "End with one linear unit for each target.",
+        'model.compile(optimizer, loss="sparse_categorical_crossentropy")'
+        if numbers
+        else "keras.layers.Dense(1)  # without an activation",
+        Evidence(label, units, 1, "", "input_features", step),
+        "Never: the loss pulls all units towards the same probability.",
     )
 
 
@@ -294,6 +319,8 @@ RULE = Rule(
         _class_case("counts", _head("exponential", "poisson")),
         _class_case("margins", _head("tanh", "hinge")),
         _class_case("a softmax of a ReLU", _head("softmax", _SCCE, 5, before="relu")),
+        _class_case("logits that Keras finds", _head("softmax", _SCCE, 10, True)),
+        _regression_case("a softmax for ten shares", "softmax", _targets([0.1] * 10, 0.1, 0, 0.7)),
         _regression_case("standardised targets", "linear", _targets(0, 1, -4, 4)),
         _regression_case("prices", "relu", _targets(30, 12, 0.5, 90)),
         _regression_case("pixels", "sigmoid", _targets([0.4] * 3, 0.3, 0, 1)),
@@ -340,7 +367,10 @@ RULE = Rule(
             **_FOUND,
         ),
         _class_case(
-            "a softmax twice", _head("softmax", _SCCE, 10, True), severity="warning", **_FOUND
+            "a softmax twice",
+            _head("softmax", "categorical_focal_crossentropy", 10, True),
+            severity="warning",
+            **_FOUND,
         ),
         _class_case(
             "no sigmoid", _head("linear", "binary_crossentropy"), severity="warning", **_FOUND
@@ -408,6 +438,22 @@ RULE = Rule(
             "sigmoid",
             _targets(0.4, 0.1, 0, 1.5),
             severity="warning",
+            **_FOUND,
+        ),
+        _regression_case(
+            "a softmax for numbers of classes",
+            "softmax",
+            _targets(4.5, 2.87, 0, 9),
+            units=10,
+            severity="error",
+            **_FOUND,
+        ),
+        _regression_case(
+            "a softmax of two for the number of a class",
+            "softmax",
+            _targets(0.5, 0.5, 0, 1),
+            units=2,
+            severity="error",
             **_FOUND,
         ),
         _regression_case(

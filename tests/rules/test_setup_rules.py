@@ -116,9 +116,10 @@ def _fault(activation: str, loss: str, units: int = 10, from_logits: bool = Fals
         (
             "categorical_crossentropy",
             True,
-            set(REACH) - {"softmax", "sigmoid", "hard_sigmoid", "tanh", "softsign", "relu6"},
+            set(REACH) - {"sigmoid", "hard_sigmoid", "tanh", "softsign", "relu6"},
         ),
-        ("binary_crossentropy", True, {"linear", "leaky_relu"}),
+        ("binary_crossentropy", True, {"linear", "leaky_relu", "sigmoid"}),
+        ("binary_focal_crossentropy", True, {"linear", "leaky_relu"}),
         ("poisson", False, {n for n, (low, _) in REACH.items() if low == 0}),
         ("hinge", False, {n for n, (low, _) in REACH.items() if low < 0}),
         ("mean_squared_error", False, set(REACH)),
