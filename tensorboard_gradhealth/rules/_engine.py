@@ -139,9 +139,10 @@ class Engine:
         """
         before = dict(self._findings)
         self._remember(record)
-        for case in self._cases.values():
-            if not case.error and case.ignore is not True and self._concerns(case.rule, record):
-                self._judge(case, record)
+        with np.errstate(all="ignore"):  # NaN and infinities are what rules are for.
+            for case in self._cases.values():
+                if not case.error and case.ignore is not True and self._concerns(case.rule, record):
+                    self._judge(case, record)
         return self._changes(before)
 
     def _remember(self, record: Record) -> None:
@@ -171,8 +172,7 @@ class Engine:
             return
         view = View(self._layout, record, self._histories, case.limits, case.ignored)
         try:
-            with np.errstate(all="ignore"):  # NaN and infinities are what rules are for.
-                sign = case.rule.check(view)
+            sign = case.rule.check(view)
         except NotEvaluated as reason:
             case.reason = str(reason)
             return

@@ -7,6 +7,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._view import View
 
 Doubles = npt.NDArray[np.float64]
@@ -21,6 +22,7 @@ def entropy(counts: Doubles) -> Doubles:
     return np.asarray(-(share * np.log(np.where(share > 0, share, 1))).sum(axis=-1), np.float64)
 
 
+@until_new("label_counts")
 def order(view: View) -> float:
     """Mean entropy of the labels between records over that of all; NaN with too few of them."""
     if not view.has("label_counts"):

@@ -7,6 +7,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 
+from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._view import View
 
 Doubles = npt.NDArray[np.float64]
@@ -102,6 +103,7 @@ class Guess:
     signal: str
 
 
+@until_new("label_counts", "input_features", "expected_initial_loss")
 def guessing(view: View) -> Guess | None:
     """What is reached by always predicting the same; None if it cannot be told.
 
@@ -131,6 +133,7 @@ def first_loss(view: View) -> float:
     return float(losses[0]) if len(losses) else float("nan")
 
 
+@until_new("loss", early=True)
 def start_level(view: View) -> float:
     """Median loss of the first 20 steps; NaN if they were not seen."""
     losses = view.early("loss", 19).ravel()

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._base import NotEvaluated
 from tensorboard_gradhealth.rules._loss import Doubles, curve
 from tensorboard_gradhealth.rules._view import Floats, View
@@ -25,6 +26,7 @@ def moving_ratio(view: View) -> float:
     return float(_most(median[None, np.isfinite(median)])[0])
 
 
+@until_new("update_ratio", "learning_rate", early=True)
 def ratio_per_rate(view: View) -> float:
     """Median update ratio per unit of the learning rate over the first steps; NaN if unknown."""
     ratio = view.early("update_ratio")[:, _kernels(view)]

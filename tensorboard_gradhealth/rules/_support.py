@@ -7,6 +7,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
+from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._view import Bools, Floats, View
 from tensorboard_gradhealth.rules._wording import ADAPTIVE, number, optimizer_class, percent, quoted
 from tensorboard_gradhealth.types import Cause
@@ -126,6 +127,7 @@ class Scale:
     wide: tuple[str, ...]
 
 
+@until_new("input_features")
 def input_scale(view: View) -> Scale | None:
     """Spread of the input features so far; None if none that varies was measured."""
     if not view.has("input_features"):
@@ -169,6 +171,7 @@ def input_scale_cause(view: View) -> Cause:
     return Cause("the inputs are not scaled", "possible" if scale is None else "ruled out")
 
 
+@until_new("loss")
 def median_loss(view: View, *, first: bool = False) -> float:
     """Median of the three first or the five newest records of the loss; NaN if unknown."""
     if not view.has("loss"):
@@ -177,6 +180,7 @@ def median_loss(view: View, *, first: bool = False) -> float:
     return float(np.median(losses)) if len(losses) else float("nan")
 
 
+@until_new("loss")
 def loss_drop(view: View) -> float:
     """Share by which the loss fell since the first record; NaN if unknown.
 
@@ -187,6 +191,7 @@ def loss_drop(view: View) -> float:
     return (first - median_loss(view)) / abs(first) if first else float("nan")
 
 
+@until_new("loss")
 def recent_loss_drop(view: View) -> float:
     """Share by which the loss fell from the older to the newer half of the kept records."""
     past = view.past("loss") if view.has("loss") else np.empty((0, 1), np.float32)
@@ -205,8 +210,16 @@ def nonfinite_onset(view: View) -> int:
 
 
 def likely_first(*causes: Cause) -> tuple[Cause, ...]:
-    """The causes that are supported, then the possible ones, then those ruled out."""
+    """The causes that are supported, then the possible ones, then those ruled out.
+
+    A cause that is left when two others or more are ruled out is likely.
+    """
     order = ("likely", "possible", "ruled out")
+    left = [cause for cause in causes if cause.confidence != "ruled out"]
+    if len(left) == 1 and len(causes) > 2 and left[0].confidence == "possible":
+        support = left[0].support or "what else it could be is ruled out"
+        by_exclusion = dataclasses.replace(left[0], confidence="likely", support=support)
+        causes = tuple(by_exclusion if cause is left[0] else cause for cause in causes)
     return tuple(sorted(causes, key=lambda cause: order.index(cause.confidence)))
 
 
@@ -226,6 +239,7 @@ class Start:
     several: Bools
 
 
+@until_new("initial_weights")
 def initial_kernels(view: View) -> Start | None:
     """The kernels before the first step; None if they were not recorded."""
     if not view.has("initial_weights"):

@@ -7,9 +7,9 @@ those of its first `EARLY` steps; those of the whole run also keep their course 
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +20,7 @@ from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Axis, Record, Row
 Floats = npt.NDArray[np.float32]
 Bools = npt.NDArray[np.bool_]
 Steps = npt.NDArray[np.int64]
+T = TypeVar("T")
 
 PAST = 64
 EARLY = 50
@@ -42,6 +43,7 @@ class History:
             raise ValueError(f"shape {shape} is not [rows, {len(fields)}] for fields {fields}")
         self.columns = {field: column for column, field in enumerate(fields)}
         self.shape = shape
+        self.appended = 0
         # Twice the room, so that the past is one contiguous slice and moving it is rare.
         self._values = np.empty((2 * PAST, *shape), np.float32)
         self._steps = np.empty((2 * PAST, 2), np.int64)
@@ -70,6 +72,11 @@ class History:
             self._early[self._early_end] = self._values[self._end - 1]
             self._early_steps[self._early_end] = record.step
             self._early_end += 1
+        self.appended += 1
+
+    def newest(self, *, early: bool) -> int:
+        """How many records it has taken in, or of those it keeps of the first steps."""
+        return self._early_end if early else self.appended
 
     def latest(self) -> Floats:
         """float32 `[rows, fields]`."""
@@ -96,13 +103,18 @@ class History:
 
 
 class Layout:
-    """The rows of a run as arrays, made once: rules ask for them at every record."""
+    """The rows of a run as arrays, made once: rules ask for them at every record.
+
+    Attributes:
+      answers: What `View.answer` remembers, beside what it was computed from.
+    """
 
     def __init__(self, info: RunInfo) -> None:
         self.info = info
         self._rows: dict[tuple[str, int], tuple[Row, ...]] = {}
         self._roles: dict[tuple[str, int, str], Bools] = {}
         self._sizes: dict[tuple[str, int], Floats] = {}
+        self.answers: dict[Hashable, tuple[object, Any]] = {}
 
     def keeps_course(self, signal: str) -> bool:
         """Whether the signal has so few rows that its whole past can be kept."""
@@ -243,6 +255,20 @@ class View:
     def course_steps(self, signal: str) -> Steps:
         """int64 `[stretches, 2]`: first and last step of each stretch of `course`."""
         return self._course(signal).steps()
+
+    def answer(
+        self, question: Hashable, signals: tuple[str, ...], early: bool, compute: Callable[[], T]
+    ) -> T:
+        """Computes what depends on `signals` alone, unless that was done since they changed."""
+        histories = [self._histories.get(signal) for signal in signals]
+        state = [(history, history and history.newest(early=early)) for history in histories]
+        # Rules that ignore other rows see other values; those of one rule stay as long as a layout.
+        key = question, id(self._ignored) if self._ignored else None
+        known, answer = self._layout.answers.get(key, (None, None))
+        if known != state:
+            answer = compute()
+            self._layout.answers[key] = state, answer
+        return answer  # type: ignore[no-any-return]
 
     def _course(self, signal: str) -> Course:
         course = self._histories[signal].course

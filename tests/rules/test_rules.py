@@ -11,9 +11,10 @@ import numpy as np
 import pytest
 
 from tensorboard_gradhealth.rules import RULES, Case, Rule, replay
+from tensorboard_gradhealth.rules._support import likely_first
 from tensorboard_gradhealth.rules._wording import TITLE_LENGTH
 from tensorboard_gradhealth.text import WIDTH, render_finding
-from tensorboard_gradhealth.types import NOT_MEASURED, Finding, Record, Row, RuleState
+from tensorboard_gradhealth.types import NOT_MEASURED, Cause, Finding, Record, Row, RuleState
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 HEALTHY = [(rule, case) for rule in RULES for case in rule.healthy]
@@ -148,3 +149,12 @@ def _hostile_keys(fact: object) -> object:
 def _hostile_name(name: str) -> str:
     # The end stays, because it tells the kinds of kernels apart.
     return "\x1b[31m`{}%s\n" + "x" * 200 + name
+
+
+def test_the_cause_that_is_left_when_others_are_ruled_out_is_likely() -> None:
+    rate, scale = Cause("the rate"), Cause("the scale", "ruled out")
+    assert [cause.confidence for cause in likely_first(scale, scale, rate)] == [
+        "likely", "ruled out", "ruled out",
+    ]  # fmt: skip
+    assert likely_first(scale, rate) == (rate, scale), "one ruled out proves little"
+    assert likely_first(rate, rate, scale) == (rate, rate, scale)
