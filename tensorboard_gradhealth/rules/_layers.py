@@ -7,14 +7,21 @@ import dataclasses
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated
+from tensorboard_gradhealth.rules._support import learns
 from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import percent, title
 from tensorboard_gradhealth.types import Evidence, Severity
 
+_TOLD = 100
+"""Step from which it can be told whether a network learns; single batches scatter too much."""
+
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class LostLayers:
-    """The hidden layers that lost more than the rule's limit, worst first."""
+    """The hidden layers that lost more than the rule's limit, worst first.
+
+    Less than the limit of an error does not waste a training that learns.
+    """
 
     severity: Severity
     names: tuple[str, ...]
@@ -56,7 +63,10 @@ def lost_layers(view: View, signal: str, share: Floats, part: str, fate: str) ->
     worst = [int(i) for i in lost[np.argsort(-share[lost], kind="stable")]]
     names = tuple(rows[i].name for i in worst)
     largest = float(share[worst[0]])
-    severity: Severity = "error" if largest > limits["error"] else "warning"
+    harms = view.record.step >= _TOLD and not learns(view)
+    severity: Severity = "warning" if harms else "info"
+    if largest > limits["error"]:
+        severity = "error"
     if len(worst) == 1:
         head = title(f"{percent(largest)} of the {part} of {{}} are {fate}", names[0])
     else:

@@ -202,6 +202,12 @@ def recent_loss_drop(view: View) -> float:
     return (older - newer) / abs(older) if older else float("nan")
 
 
+def learns(view: View) -> bool:
+    """Whether the loss has halved since the start, or has fallen and goes on falling."""
+    fall = loss_drop(view)
+    return fall > 0.5 or (fall > 0.05 and recent_loss_drop(view) > 0.05)
+
+
 def nonfinite_onset(view: View) -> int:
     """First step of the record at which something was not finite, as far as it is known."""
     record = view.record

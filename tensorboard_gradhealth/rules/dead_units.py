@@ -10,8 +10,10 @@ layer is narrower than it looks, and when all its units are dead nothing in fron
 
 ## How it is measured
 `dead_fraction` of hidden layers with at least `min_units` units (channels of a convolution,
-over all positions). Over `warning`: a warning; over `error`: an error; each for three records
-in a row. Measured over 5 seeds: healthy ReLU networks 0 to 0.44, Adam at 1 from 0.55 to 1.
+over all positions). Over `warning`: a warning, or information before step 100 and while the
+network learns all the same (its loss has halved, or has fallen and goes on falling); over `error`:
+an error; each for three records in a row. Measured over 5 seeds: healthy ReLU networks 0 to 0.44,
+Adam at 1 from 0.55 to 1.
 A single batch is not enough: units for rare features look dead in it. Where over `start` of the
 outputs of the worst layer are 0 before the first update (`zero_fraction`), no learning rate can
 have done it, and the biases as initialised (`initial_weights`) are looked at.
@@ -174,6 +176,12 @@ RULE = Rule(
             activation={"dead_fraction": lambda s: 0.8 if s in (20, 21) else 0.1},
         ),
         case(
+            "more units than the task needs, in a network that learns",
+            rows={"activation": (hidden("dense", 32), hidden("dense_1", 32))},
+            run={"loss": lambda s: 0.05 + 0.7 * float(0.99**s)},
+            activation={"dead_fraction": lambda s: [0, 0 if s < 23 else 0.6]},
+        ),
+        case(
             "not measured yet",
             rows={"activation": (hidden("dense", 64),)},
             activation={"dead_fraction": lambda s: NOT_MEASURED},
@@ -209,9 +217,11 @@ RULE = Rule(
             onset=0,
         ),
         case(
-            "two layers, one worse",
+            "two layers, one worse, and a loss that stands still",
             rows={"activation": (hidden("conv"), hidden("conv_1"), hidden("dense"))},
+            run={"loss": lambda s: 0.7 - 0.1 * min(s, 10) / 10},
             activation={"dead_fraction": lambda s: [0.6, 0.8, 0.2]},
+            steps=150,
             severity="warning",
             layers=("conv_1", "conv"),
             onset=0,

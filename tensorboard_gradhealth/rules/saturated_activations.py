@@ -9,11 +9,12 @@ The gradient is multiplied by that slope on its way back. A saturated layer hard
 hides the loss from all layers in front of it, while its own outputs look strong.
 
 ## How it is measured
-`saturated_fraction` of hidden activations that are bounded. Over `warning`: a warning; over
-`error`: an error; each for three records in a row. The slope is compared with the steepest of
-the same function, not with a fixed number, which a function like tanh(0.01 x) would break
-without being saturated. Measured: healthy tanh networks 0.06 to 0.11, tanh with initial weights
-of standard deviation 3 0.92.
+`saturated_fraction` of hidden activations that are bounded. Over `warning`: a warning, or
+information before step 100 and while the network learns all the same (its loss has halved, or has
+fallen and goes on falling); over `error`: an error; each for three records in a row. The slope is
+compared with the steepest of the same function, not with a fixed number, which a function like
+tanh(0.01 x) would break without being saturated. Measured: healthy tanh networks 0.06 to 0.11,
+tanh with initial weights of standard deviation 3 0.92.
 
 ## Likely causes
 - initial weights too large
@@ -143,6 +144,7 @@ RULE = Rule(
             "a function of the user's own saturates later",
             rows={"activation": (hidden("dense", function="squash"),)},
             activation={"saturated_fraction": lambda s: 0.1 if s < 30 else 0.7},
+            steps=150,
             severity="warning",
             layers=("dense",),
             onset=30,
