@@ -54,6 +54,7 @@ def main() -> None:
     )
     parser.add_argument("--part", choices=PARTS, help="only this part; both if left out")
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--first-seed", type=int, help="another than the part's own")
     parser.add_argument("--only", default="", help="a piece of the runs' paths, such as fault/raw")
     parser.add_argument("--preset", default="standard", help="of HealthCallback")
     parser.add_argument("--jobs", type=int, default=2, help="processes that train")
@@ -69,7 +70,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as scratch:
         log_dir = options.logs or Path(scratch)
         for part in parts:
-            todo = list(runs(part, options.seeds, options.only))
+            todo = list(runs(part, options.seeds, options.only, options.first_seed))
             trained = train_all(todo, log_dir / part, options.preset, options.jobs)
             for number, path in enumerate(trained, 1):
                 print(f"[{number}/{len(todo)}] {part}/{path}", file=sys.stderr, flush=True)

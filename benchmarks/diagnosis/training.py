@@ -49,7 +49,7 @@ class Run:
         return case.change(Setup(body, task))
 
 
-def runs(part: str, seeds: int, only: str = "") -> Iterator[Run]:
+def runs(part: str, seeds: int, only: str = "", first_seed: int | None = None) -> Iterator[Run]:
     """Yields the runs of a part of the suite, seed by seed.
 
     Every case is trained once per seed, on the next of those of its architectures that belong to
@@ -59,13 +59,15 @@ def runs(part: str, seeds: int, only: str = "") -> Iterator[Run]:
       part: Name in `PARTS`.
       seeds: How many.
       only: Must be in the paths of the runs.
+      first_seed: That of the first turn; the part's own, if not given.
     """
+    first_seed = SEEDS[part] if first_seed is None else first_seed
     for turn in range(seeds):
         for kind, cases in CASES.items():
             for index, case in enumerate(cases):
                 places = [on for on in case.on.split() if on.split("/")[0] in PARTS[part]]
                 if places:
-                    on, seed = places[(index + turn) % len(places)], SEEDS[part] + turn
+                    on, seed = places[(index + turn) % len(places)], first_seed + turn
                     run = Run(kind, case.name, on, seed)
                     if only in run.path:
                         yield run
