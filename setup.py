@@ -52,6 +52,7 @@ setup(
         "demo": ["scikit-learn>=1.4"],
         "dev": [
             "build>=1.2",
+            "fsspec>=2024.6",  # reads memory:// where TensorBoard has no TensorFlow
             "hypothesis>=6.100",
             "mypy>=2.0",
             "playwright>=1.50",

@@ -4,6 +4,7 @@ A real TensorBoard serves runs of 1,000 layers, 16 signals and 1,500 points. Mea
 page asks for first (the overview), the same information through TensorBoard's own route for
 scalars, how time and memory grow with layers, points, steps and runs, and twenty viewers while a
 run grows. Cold is the first time that anybody asks, once TensorBoard itself has read the logs.
+Trained in earnest are two workers, and a model of 10,000 variables.
 """
 
 from __future__ import annotations
@@ -11,11 +12,9 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import functools
+import os
 import shutil
-import statistics
 import tempfile
-import threading
-import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
@@ -23,46 +22,23 @@ import numpy as np
 from tensorboard.compat.proto import event_pb2, summary_pb2
 from tensorboard.plugins.scalar.summary_v2 import scalar_pb
 
-from benchmarks.served import Page, memory, scalars, served
-from benchmarks.trained import SIGNALS, Size, Training, windows_of, written
+from benchmarks.many_variables import measure_many_variables
+from benchmarks.served import Page, anew, megabytes, memory, milliseconds, scalars, served
+from benchmarks.trained import SIGNALS, Size, windows_of, written
+from benchmarks.viewers import watch_a_growing_run
+from benchmarks.workers import compare_workers
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tests.tensorboard_process import TensorBoard
 
-VIEWERS = 20
-RELOAD_SECONDS = 5.0
 REPEATS = 7
 
-
-def milliseconds(act: Callable[[], object], repeats: int = 1) -> float:
-    """Returns the median time of an action."""
-    times = []
-    for _ in range(repeats):
-        started = time.perf_counter()
-        act()
-        times.append(1e3 * (time.perf_counter() - started))
-    return statistics.median(times)
-
-
-def anew(page: Page, ask: Callable[[], object]) -> Callable[[], None]:
-    """Returns an action that asks as a page does that was never told an answer."""
-
-    def act() -> None:
-        page.forget()
-        ask()
-
-    return act
-
-
-def size_of(folder: Path) -> float:
-    """Returns the megabytes that a run takes on disk."""
-    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
+PARTS = ("run", "scalars", "growth", "runs", "viewers", "workers", "variables")
 
 
 def measure_one_run(folder: Path, size: Size) -> None:
     """Prints how long a page waits for each of its parts."""
-    megabytes, last = size_of(written(folder / "run", size)), size.points - 1
-    print(f"\n## One run: {size}, {megabytes:.0f} MB")
+    last = size.points - 1
+    print(f"\n## One run: {size}, {megabytes(written(folder / 'run', size)):.0f} MB")
     with served(folder) as server:
         page = Page(server, "run")
         asked: dict[str, Callable[[], object]] = {
@@ -89,9 +65,9 @@ def compare_with_scalars(folder: Path, size: Size) -> None:
     size = dataclasses.replace(size, layers=size.layers // 4, signals=1)  # theirs takes minutes
     ours = written(folder / "ours" / "run", size)
     theirs = write_scalars(folder / "scalars" / "run", ours)
-    ratio = size_of(theirs) / size_of(ours)
+    ratio = megabytes(theirs) / megabytes(ours)
     print(f"\n## One signal of {size.layers:,} layers x {size.points:,} points, beside scalars\n")
-    print(f"disk: {size_of(ours):.1f} MB, scalars {size_of(theirs):.1f} MB: {ratio:.1f} x")
+    print(f"disk: {megabytes(ours):.1f} MB, scalars {megabytes(theirs):.1f} MB: {ratio:.1f} x")
     with served(folder / "ours") as server:
         page = Page(server, "run")
         first = milliseconds(lambda: page.map(SIGNALS[0]))
@@ -179,73 +155,48 @@ def measure_runs(folder: Path, size: Size) -> None:
         print(f"| {first:.0f} ms | {again:.1f} ms | {used:.0f} MB |")
 
 
-def watch_a_growing_run(folder: Path, size: Size, seconds: float) -> None:
-    """Prints how long viewers wait while a training writes one record a second."""
-    training = Training(folder / "run", size)
-    training.write([1] * size.points)
-    training.judge()
+def measure_many_large_runs(folder: Path, size: Size, count: int = 50) -> None:
+    """Prints what a page of many large runs takes; they share the disk space of one."""
+    first = written(folder / "run_0", size)
+    for index in range(1, count):
+        (folder / f"run_{index}").mkdir()
+        for path in first.glob("*tfevents*"):
+            os.link(path, folder / f"run_{index}" / path.name)
+    print(f"\n## {count} runs of {size}\n\n| request | first | again | memory |")
+    print("|---|---|---|---|")
     with served(folder) as server:
-        stop = threading.Event()
-        times: list[float] = []
-        failures: list[Exception] = []
-        viewers = [
-            threading.Thread(target=view, args=(server, index, stop, times, failures))
-            for index in range(VIEWERS)
-        ]
-        for viewer in viewers:
-            viewer.start()
-        memories = []
-        for second in range(int(seconds)):
-            time.sleep(1)
-            training.write([1])
-            if second >= seconds / 6:
-                memories.append(memory(server))
-        stop.set()
-        for viewer in viewers:
-            viewer.join()
-    late = sorted(times)[int(0.95 * len(times))]
-    print(f"\n## {VIEWERS} viewers of {size} for {seconds:.0f} s, a record a second\n")
-    print(f"{len(times)} overviews, {len(failures)} failures {failures[:1] or ''}")
-    print(f"median {statistics.median(times):.0f} ms, 95 % within {late:.0f} ms")
-    print(f"memory: {memories[0]:.0f} MB, at the end {memories[-1]:.0f} MB")
-
-
-def view(
-    server: TensorBoard,
-    index: int,
-    stop: threading.Event,
-    times: list[float],
-    failures: list[Exception],
-) -> None:
-    """Looks at the overview every few seconds, as a page does that reloads by itself."""
-    page = Page(server, "run")
-    stop.wait(index * RELOAD_SECONDS / VIEWERS)
-    while not stop.is_set():
-        try:
-            times.append(milliseconds(page.overview))
-        except (OSError, RuntimeError) as failure:
-            failures.append(failure)
-        stop.wait(RELOAD_SECONDS)
+        page, before = Page(server, f"run_{count // 2}"), memory(server)
+        print(f"| | | | {before:.0f} MB |")
+        asked: dict[str, Callable[[], object]] = {
+            "list": functools.partial(page.get, "runs"),
+            "overview": page.overview,
+        }
+        for name, act in asked.items():
+            cold = milliseconds(act)
+            again = milliseconds(anew(page, act), REPEATS)
+            print(f"| {name} | {cold:.0f} ms | {again:.1f} ms | {memory(server):.0f} MB |")
 
 
 def main() -> None:
     """Runs all of it and prints what was measured."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the size")
-    parser.add_argument("--only", choices=("run", "scalars", "growth", "viewers"))
+    parser.add_argument("--only", choices=PARTS)
     options = parser.parse_args()
     size = Size(100, 150) if options.quick else Size()
-    seconds = 6 if options.quick else 60
+    seconds, variables = (6, 100) if options.quick else (60, 10_000)
     parts: dict[str, Callable[[Path], None]] = {
         "run": lambda folder: measure_one_run(folder, size),
         "scalars": lambda folder: compare_with_scalars(folder, size),
         "growth": lambda folder: measure_growth(folder, size),
+        "runs": lambda folder: measure_many_large_runs(folder, size),
         "viewers": lambda folder: watch_a_growing_run(folder, size, seconds),
+        "workers": compare_workers,
+        "variables": lambda folder: measure_many_variables(folder, variables),
     }
-    for name, measure in parts.items():
-        if options.only in (None, name):
-            with tempfile.TemporaryDirectory() as folder:
-                measure(Path(folder))
+    for name in PARTS if options.only is None else [options.only]:
+        with tempfile.TemporaryDirectory() as folder:
+            parts[name](Path(folder))
 
 
 if __name__ == "__main__":

@@ -6,16 +6,36 @@ import contextlib
 import gzip
 import http.client
 import json
+import statistics
 import subprocess
 import time
 import urllib.parse
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from tests.tensorboard_process import PREFIX, TensorBoard, tensorboard
 
 COLUMNS = 2_000
 """A page asks for so many points of a map at most."""
+
+_PIECE_BYTES = 2**16
+"""A browser takes an answer as it comes. Memory for all of it at once would be fresh, and to touch
+that takes longer on some machines than to be sent it."""
+
+
+def milliseconds(act: Callable[[], object], repeats: int = 1) -> float:
+    """Returns the median time of an action."""
+    times = []
+    for _ in range(repeats):
+        started = time.perf_counter()
+        act()
+        times.append(1e3 * (time.perf_counter() - started))
+    return statistics.median(times)
+
+
+def megabytes(folder: Path) -> float:
+    """Returns what a run takes on disk."""
+    return sum(path.stat().st_size for path in folder.iterdir()) / 1e6
 
 
 class Page:
@@ -59,13 +79,25 @@ class Page:
         with contextlib.closing(connection):
             connection.request("GET", path, headers=headers)
             answer = connection.getresponse()
-            body = answer.read()
+            start = piece = answer.read(_PIECE_BYTES)
+            while piece:
+                self.received += len(piece)
+                piece = answer.read(_PIECE_BYTES)
         if answer.status not in (200, 304):
-            raise RuntimeError(f"{path} answered {answer.status}: {body[:200]!r}")
-        self.received += len(body)
+            raise RuntimeError(f"{path} answered {answer.status}: {start[:200]!r}")
         if tag := answer.headers.get("ETag"):
             self._known[path] = tag
         return answer.status
+
+
+def anew(page: Page, ask: Callable[[], object]) -> Callable[[], None]:
+    """Returns an action that asks as a page does that was never told an answer."""
+
+    def act() -> None:
+        page.forget()
+        ask()
+
+    return act
 
 
 @contextlib.contextmanager

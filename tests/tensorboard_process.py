@@ -117,7 +117,11 @@ def decode_series(body: bytes) -> DecodedSeries:
 
 @contextlib.contextmanager
 def tensorboard(
-    log_dir: Path | str, *flags: str, python: str = sys.executable, cwd: Path | None = None
+    log_dir: Path | str,
+    *flags: str,
+    python: str = sys.executable,
+    cwd: Path | None = None,
+    module: str = "tensorboard.main",
 ) -> Iterator[TensorBoard]:
     """Runs TensorBoard on a free port until the block ends.
 
@@ -126,8 +130,9 @@ def tensorboard(
       flags: More command line flags.
       python: The interpreter in whose environment TensorBoard is installed.
       cwd: Where to start it; matters when `python` must not see the sources in this directory.
+      module: What to run; a program that takes TensorBoard's flags.
     """
-    command = [python, "-m", "tensorboard.main", "--logdir", str(log_dir), "--port", "0"]
+    command = [python, "-m", module, "--logdir", str(log_dir), "--port", "0"]
     process = subprocess.Popen(
         [*command, "--reload_interval", "1", *flags],
         stdout=subprocess.PIPE,

@@ -12,6 +12,10 @@ from tensorboard_gradhealth.types import NOT_MEASURED
 
 Floats = npt.NDArray[np.float32]
 
+_NUMBERS_AT_ONCE = 2**16
+"""To join a whole signal takes more memory than the signal has: to get that takes longer than to
+add it up."""
+
 
 def within(series: Series, first: float, last: float) -> Series:
     """Returns the points whose windows touch the steps from `first` to `last`, both included."""
@@ -44,13 +48,18 @@ def binned(series: Series, fields: tuple[str, ...], points: int) -> Series:
     starts = np.arange(points) * count // points
     ends = np.append(starts[1:], count) - 1
     weights = (series.steps - series.first_steps + 1).astype(np.float64)
-    values = np.stack(
-        [
-            _joined(name, series.values[:, :, index], weights, starts, ends)
-            for index, name in enumerate(fields)
-        ],
-        axis=2,
-    )
+    values = np.empty((points, *series.values.shape[1:]), np.float32)
+    at_once = max(1, _NUMBERS_AT_ONCE * points // max(1, count * values.shape[1]))
+    for first in range(0, points, at_once):
+        some = slice(first, first + at_once)
+        joined = slice(starts[first], ends[some][-1] + 1)
+        for index, name in enumerate(fields):
+            values[some, :, index] = _joined(
+                name,
+                series.values[joined, :, index],
+                weights[joined],
+                starts[some] - starts[first],
+            )
     return Series(series.steps[ends], series.first_steps[starts], series.wall_times[ends], values)
 
 
@@ -59,10 +68,11 @@ def _joined(
     values: Floats,
     weights: npt.NDArray[np.float64],
     starts: npt.NDArray[np.int64],
-    ends: npt.NDArray[np.int64],
 ) -> Floats:
+    """Joins the windows of one field, `[T, rows]`, from each start to the next."""
     if field not in ("mean", "min", "max"):
-        return values[ends]
+        last: Floats = values[np.append(starts[1:], len(values)) - 1]
+        return last
     measured = values != NOT_MEASURED
     if measured.all():  # almost always, and three times as quick
         joined = _fold(field, values, weights[:, np.newaxis], starts)

@@ -13,6 +13,7 @@ import numpy.typing as npt
 
 from tensorboard_gradhealth.backend.binning import binned, within
 from tensorboard_gradhealth.backend.queries import BadArgument
+from tensorboard_gradhealth.storage.memory import Room, room_for
 from tensorboard_gradhealth.storage.reader import RunReader, UnknownName
 from tensorboard_gradhealth.types import Json
 
@@ -37,7 +38,7 @@ class Part:
     steps: tuple[float, float] | None = None
 
 
-def series(reader: RunReader, signal: str, part: Part) -> bytearray:
+def series(reader: RunReader, signal: str, part: Part) -> Room:
     """Answers `GET series`.
 
     Raises:
@@ -91,7 +92,7 @@ def _check_once(name: str, asked: Sequence[object]) -> None:
         raise BadArgument(f"{name} names something twice; give each once.")
 
 
-def flight(reader: RunReader, finding: str, signal: str) -> bytearray:
+def flight(reader: RunReader, finding: str, signal: str) -> Room:
     """Answers `GET flight`.
 
     Args:
@@ -119,7 +120,7 @@ def flight(reader: RunReader, finding: str, signal: str) -> bytearray:
     return _pack(header, [steps, steps, wall_times], values[:, :, np.newaxis])
 
 
-def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[Any]) -> bytearray:
+def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[Any]) -> Room:
     """Lays out an answer: `[T]` each of the times, and values `[T, rows, fields]`."""
     text = json.dumps({**header, "rows": values.shape[1], "points": values.shape[0]}).encode()
     text += b" " * (-(4 + len(text)) % 8)
@@ -128,7 +129,7 @@ def _pack(header: Json, times: Sequence[npt.NDArray[Any]], values: npt.NDArray[A
     )
     # In place, and field by field: new memory takes longer than what is written into it, and to
     # turn all three axes at once five times as long.
-    body = bytearray(len(head) + 4 * values.size)
+    body = room_for(len(head) + 4 * values.size)
     body[: len(head)] = head
     count, rows, fields = values.shape
     room = np.frombuffer(body, "<f4", offset=len(head)).reshape(fields, rows, count)

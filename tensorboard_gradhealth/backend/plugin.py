@@ -119,7 +119,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
             steps=_steps(request),
         )
 
-        def answer() -> bytearray:
+        def answer() -> Body:
             return blocks.series(self._runs.reader(*where, run), signal, part)
 
         return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)
@@ -128,7 +128,7 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         run, finding = _argument(request, "run"), _argument(request, "finding")
         signal = _argument(request, "signal")
 
-        def answer() -> bytearray:
+        def answer() -> Body:
             return blocks.flight(self._runs.reader(*where, run), finding, signal)
 
         return self._respond(request, where, self._runs.state(*where, run), answer, BINARY)

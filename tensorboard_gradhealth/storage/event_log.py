@@ -152,7 +152,8 @@ class _Reading:
             opened: dict[int, Any] = {}
             for number, offset, length in self._places[list(positions)].tolist():
                 if number not in opened:
-                    opened[number] = stack.enter_context(files.open_file(self._paths[number]))
+                    file = files.open_file(self._paths[number], buffering=0)  # they are far apart
+                    opened[number] = stack.enter_context(file)
                 opened[number].seek(offset)
                 yield parser.parse(opened[number].read(length))
 

@@ -4,14 +4,36 @@ from __future__ import annotations
 
 import collections
 import dataclasses
+import mmap
 import threading
 import weakref
 from collections.abc import Callable, Hashable
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 T = TypeVar("T")
 
+Room: TypeAlias = bytearray | mmap.mmap
+
 DEFAULT_BYTES = 512 * 2**20
+
+_LARGE, _HUGE = 2**20, 2**26
+
+
+def room_for(size: int) -> Room:
+    """Returns so many bytes to write into, all 0.
+
+    Large ones come from the system and go back to it with the last reference. The allocator would
+    keep them: freed blocks of all sizes, between those in use, are what a server grows by. Nor does
+    it hand out memory that is there at once; page by page, a first touch takes twice as long. (Huge
+    pages, for which NumPy asks, are worse: a virtual machine waits four times as long for them.)
+    Of huge ones there is only what is written: a damaged log may ask for more than the machine has.
+    """
+    if size < _LARGE:
+        return bytearray(size)
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size)
+    at_once = getattr(mmap, "MAP_POPULATE", 0) if size <= _HUGE else 0
+    return mmap.mmap(-1, size, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | at_once)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from typing import Any, Protocol, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
+from tensorboard_gradhealth.storage.memory import room_for
+
 Block: TypeAlias = "npt.NDArray[Any] | list[npt.NDArray[Any]]"
 """The values of several points: one array `[T, ...]` where all have one shape, else a list."""
 
@@ -103,8 +105,9 @@ def block_of(before: Block | None, values: Iterable[npt.NDArray[Any]], count: in
     if like.dtype == object:
         return [*known, first, *values]
     block = _with_room(known, like, len(known) + count)
+    shape, dtype = like.shape, like.dtype
     for end, value in enumerate(itertools.chain([first], values), start=len(known)):
-        if value.shape != like.shape or value.dtype != like.dtype:
+        if value.shape != shape or value.dtype != dtype:
             return [*block[:end], value, *values]
         block[end] = value  # at once: memory for all of them twice takes longer than reading them
     return block
@@ -118,8 +121,7 @@ def _with_room(known: Block, like: npt.NDArray[Any], count: int) -> npt.NDArray[
     flat = None if isinstance(known, list) else known.base
     if flat is None or flat.ndim != 1 or flat.size < count * like.size:
         room = count + count // 8 if len(known) else count
-        # NumPy would ask for huge pages, for which a virtual machine waits four times as long.
-        flat = np.frombuffer(bytearray(max(1, room * like.size) * like.itemsize), like.dtype)
+        flat = np.frombuffer(room_for(max(1, room * like.size) * like.itemsize), like.dtype)
         flat[: len(known) * like.size] = np.ravel(known)
     return flat[: count * like.size].reshape(count, *like.shape)
 

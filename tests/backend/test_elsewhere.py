@@ -96,10 +96,12 @@ def test_a_data_server_that_was_started_by_hand(tmp_path: Path) -> None:
             check(running)
 
 
-def test_a_log_directory_with_a_protocol(tmp_path: Path) -> None:
+@pytest.mark.parametrize("protocol", ["ram", "memory"], ids=["of_tensorflow", "of_fsspec"])
+def test_a_log_directory_with_a_protocol(tmp_path: Path, protocol: str) -> None:
     """As with a bucket, TensorBoard's loader reads it, and the plugin what TensorBoard has read."""
     write_run(tmp_path / "run", range(1_000))
-    with tensorboard(f"file://{tmp_path}") as running:
+    program = "tests.backend.board_in_memory"
+    with tensorboard(f"{protocol}://{tmp_path}", module=program) as running:
         check(running)
 
 

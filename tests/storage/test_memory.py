@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 import weakref
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
+import pytest
 
-from tensorboard_gradhealth.storage.memory import Memory
+from tensorboard_gradhealth.storage.memory import Memory, room_for
 
 
 class Kitchen:
@@ -32,6 +35,23 @@ def test_a_value_is_made_once_per_state_and_built_on_the_one_before() -> None:
     for state in (1, 1, 2, 2):
         kitchen.ask("a", state)
     assert kitchen.made == [("a", False), ("a", True)]
+
+
+@pytest.mark.parametrize("size", [0, 1, 2**20 - 1, 2**20, 3 * 2**20 + 1])
+def test_room_has_the_size_asked_for_and_can_be_written(size: int) -> None:
+    numbers = np.frombuffer(room_for(size), np.uint8)
+    assert (len(numbers), numbers.any()) == (size, False)
+    numbers[:] = 1
+    assert numbers.sum() == size
+
+
+def test_room_that_is_not_written_takes_no_memory() -> None:
+    """A damaged log can ask for a great deal in a few bytes."""
+    program = "import resource; from tensorboard_gradhealth.storage.memory import room_for;"
+    program += "usage = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss;"
+    program += "before = usage(); room = room_for(2**29); print(usage() / before)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert float(done.stdout) < 2
 
 
 def test_what_was_not_used_for_longest_goes_first() -> None:
