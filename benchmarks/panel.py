@@ -94,11 +94,21 @@ def seconds_until(page: Page, url: str, shown: Callable[[Page], None]) -> float:
 
 
 def panel_shown(page: Page) -> None:
-    """Verdict, list of findings and map are drawn."""
-    frame = page.frame_locator('iframe[src*="gradhealth"]')
-    frame.locator('[data-testid="verdict"]').wait_for()
-    frame.locator(".findings .card").first.wait_for()
-    frame.locator('[data-testid="map"][aria-busy="false"] canvas').first.wait_for()
+    """Verdict, list of findings and map are drawn; looked for as the curves of Time Series are.
+
+    A locator would look again only after 50, 100, 100 and then every 500 ms.
+    """
+    page.wait_for_function(
+        """() => {
+          const tab = document.querySelector('iframe[src*="gradhealth"]')?.contentDocument;
+          const parts = [
+            '[data-testid="verdict"]',
+            '.findings .card',
+            '[data-testid="map"][aria-busy="false"] canvas',
+          ];
+          return parts.every((part) => tab?.querySelector(part)?.checkVisibility());
+        }"""
+    )
 
 
 def curves_shown(page: Page) -> None:

@@ -2,7 +2,7 @@
 import { mapSignals, rowsOf } from './signals';
 import type { StepRange } from './timeline';
 import type { UrlState } from './url_state';
-import type { Finding, Row, RuleState, RunDetail, RunSummary, Verdict } from './wire';
+import type { Finding, Row, RuleSheet, RuleState, RunDetail, RunSummary, Verdict } from './wire';
 
 const SICK_FIRST: readonly Verdict[] = [
   'error',
@@ -167,6 +167,26 @@ export function ruleGroups(rules: readonly RuleState[]): RuleGroups {
     skipped: inState('not evaluated'),
   };
 }
+
+export interface RuleSection {
+  title: string;
+  sheets: RuleSheet[];
+}
+
+/** Rules that flagged something come first, the others by what they are about. */
+export function ruleSections(
+  sheets: readonly RuleSheet[],
+  states: readonly RuleState[],
+): RuleSection[] {
+  const flagged = new Set(ruleGroups(states).flagged.map(({ rule }) => rule));
+  const titleOf = ({ rule, group }: RuleSheet) => (flagged.has(rule) ? FLAGGED : group);
+  const titles = new Set([FLAGGED, ...sheets.map(titleOf)]);
+  return [...titles]
+    .map((title) => ({ title, sheets: sheets.filter((sheet) => titleOf(sheet) === title) }))
+    .filter((section) => section.sheets.length > 0);
+}
+
+const FLAGGED = 'flagged in this run';
 
 export interface UnknownChoice {
   key: 'signal' | 'layer' | 'finding';

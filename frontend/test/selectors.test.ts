@@ -4,6 +4,7 @@ import {
   filterRuns,
   focusOf,
   nearFinding,
+  ruleSections,
   signalOfFinding,
   sortRuns,
   stories,
@@ -207,4 +208,25 @@ it('names what the address asks for and the run does not have', () => {
     { key: 'layer', value: '<b>' },
     { key: 'finding', value: 'gone' },
   ]);
+});
+
+it('puts rules that flagged something first, and the others by what they are about', () => {
+  const sheet = (rule: string, group: string) => ({
+    ...{ rule, group, code: 'GH1', summary: '', url: '' },
+    ...{ limits: {}, requires: [] },
+  });
+  const sheets = [sheet('a', 'loss'), sheet('b', 'loss'), sheet('c', 'units'), sheet('d', 'units')];
+  const states = [
+    { rule: 'b', state: 'cleared' as const },
+    { rule: 'c', state: 'clean' as const },
+    { rule: 'd', state: 'firing' as const },
+  ].map((state) => ({ ...state, code: 'GH1', reason: '' }));
+  const order = (...args: Parameters<typeof ruleSections>) =>
+    ruleSections(...args).map(({ title, sheets: under }) => [title, ...under.map((s) => s.rule)]);
+  expect(order(sheets, states)).toEqual([
+    ['flagged in this run', 'b', 'd'],
+    ['loss', 'a'],
+    ['units', 'c'],
+  ]);
+  expect(order(sheets, [])[0]).toEqual(['loss', 'a', 'b']);
 });

@@ -10,8 +10,8 @@ import { readHash } from '../src/url_state';
 import { App } from '../src/views/app';
 import { AppContext } from '../src/views/context';
 import { withLimit } from '../src/views/limit_form';
-import type { RunDetail } from '../src/wire';
-import { detail, finding, series, summary } from './builders';
+import { NOT_MEASURED, type RunDetail } from '../src/wire';
+import { detail, finding, series, signal, summary } from './builders';
 
 const HOSTILE = '<img src=x onerror=alert(1)>/`NaN`/"><script>alert(2)</script>';
 
@@ -209,6 +209,31 @@ describe('limits to try', () => {
     expect(find(page, 'tried-state')?.textContent).toContain('firing');
     expect(find(page, 'reset-limits')).not.toBeNull();
   });
+});
+
+it('explains the colours of the bars along the network', () => {
+  const keyOf = (signals: RunDetail['signals'], state: Partial<AppState> = {}) =>
+    find(showRun(detail({ signals }), { view: 'flow', ...state }).page, 'flow-key')?.textContent;
+  const norm = signal({ healthy: [1e-6, 1] });
+  const nan = series([[Number.NaN], [1]], [9]);
+  const keys = [blockKey('cnn', norm.name), blockKey('cnn', norm.name, { points: 300 })];
+  expect(keyOf([norm])).toContain('outside of what is usual');
+  expect(keyOf([norm])).not.toContain('not finite');
+  expect(keyOf([signal()])).not.toContain('outside of what is usual');
+  const blocks = Object.fromEntries(keys.map((key) => [key, nan]));
+  expect(keyOf([norm], { blocks })).toContain('not finite');
+});
+
+it.each([
+  ['', 'Not measured in these steps'],
+  ['the loss has no `gradient`', 'Not measured: the loss has no gradient'],
+])('says why a curve is empty: %s', (not_measured, said) => {
+  const norm = signal({ not_measured });
+  const rows = [0];
+  const layer = { view: 'layer', layer: 'dense' } as const;
+  const blocks = { [blockKey('cnn', norm.name, { rows })]: series([[NOT_MEASURED]], [9]) };
+  const { page } = showRun(detail({ signals: [norm] }), { ...layer, blocks });
+  expect(find(page, 'no-curve')?.textContent).toBe(said);
 });
 
 it('compares findings and settings of the runs that were picked', () => {

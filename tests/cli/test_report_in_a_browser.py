@@ -7,10 +7,11 @@ from typing import Literal
 
 import numpy as np
 import pytest
-from playwright.sync_api import Browser, Page
+from playwright.sync_api import Browser, Page, expect
 
 from tensorboard_gradhealth import cli
 from tests import logs
+from tests.browser.runs import STRANGER
 from tests.browser.test_states import AXE
 from tests.cli import reported_runs as runs
 
@@ -26,7 +27,7 @@ def report(tmp_path_factory: pytest.TempPathFactory) -> Path:
     log_dir = tmp_path_factory.mktemp("logs")
     runs.write_case(log_dir / "sick", "vanishing_gradients")
     runs.write_norms(log_dir / "healthy", np.ones((3, 2)))
-    runs.write_hostile(log_dir / "hostile")
+    runs.write_hostile(log_dir / STRANGER)
     logs.write_newer_run(log_dir / "newer")
     path = tmp_path_factory.mktemp("report") / "report.html"
     assert cli.main(["report", str(log_dir), "-o", str(path)]) == cli.UNUSABLE
@@ -47,6 +48,7 @@ def test_it_opens_from_a_disk_without_a_request_or_an_error(browser: Browser, re
     problems: list[str] = []
     page = _open(browser, report, problems, java_script_enabled=False)
     page.get_by_role("link", name="sick").click()
+    expect(page.get_by_text(STRANGER).first).to_be_attached()
     assert "#run-" in page.url
     requests = [problem for problem in problems if not problem.startswith("data:image/png")]
     assert requests == [report.as_uri()]

@@ -37,6 +37,7 @@ export function Flow({ detail, timeline }: { detail: RunDetail; timeline: Timeli
     <div class="flow" data-testid="flow">
       <Player last={last} at={at} step={step} />
       <FlowTable {...{ rows, signals, domains }} />
+      <Key signals={signals} rows={rows} />
     </div>
   );
 }
@@ -132,6 +133,38 @@ function FlowTable({ rows, signals, domains }: TableProps) {
         </tbody>
       </table>
     </div>
+  );
+}
+
+/** What the colours of bars mean. */
+function Key({ rows, signals }: Omit<TableProps, 'domains'>) {
+  const odd = rows.some(({ values }) =>
+    values.some((value) => value !== undefined && !Number.isFinite(value)),
+  );
+  return (
+    <ul class="legend-specials flow-key" data-testid="flow-key">
+      <li>
+        <BarSwatch kind="" /> The worst value of a layer, on one scale for all steps
+      </li>
+      {signals.some(({ healthy }) => healthy) && (
+        <li>
+          <BarSwatch kind="unusual" /> outside of what is usual in healthy training
+        </li>
+      )}
+      {odd && (
+        <li>
+          <BarSwatch kind="non-finite" /> not finite
+        </li>
+      )}
+    </ul>
+  );
+}
+
+function BarSwatch({ kind }: { kind: string }) {
+  return (
+    <span class={`swatch-bar ${kind}`}>
+      <span class="bar" />
+    </span>
   );
 }
 

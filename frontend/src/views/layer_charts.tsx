@@ -81,6 +81,7 @@ function RowCharts({ curves, timeline, plotWidth }: RowChartsProps) {
             lines={[{ spec, series, row: place, label: name }]}
             bands={NO_BANDS}
             healthy={spec.healthy}
+            height={TALL}
             {...{ timeline, limits, plotWidth }}
           />
         ))}
@@ -89,6 +90,8 @@ function RowCharts({ curves, timeline, plotWidth }: RowChartsProps) {
 }
 
 const NO_BANDS: readonly never[] = [];
+/** The view is of these alone: they have room for a shape. */
+const TALL = 84;
 
 interface LayerCurve {
   key: string;

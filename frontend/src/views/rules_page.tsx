@@ -3,6 +3,7 @@ import { useEffect, useMemo, useRef } from 'preact/hooks';
 import { comparedRuns } from '../choices';
 import { runsByState } from '../compare';
 import { formatCount, sentenceCase } from '../format';
+import { ruleSections } from '../selectors';
 import type { Limits, Replay, RuleSheet, RuleState, RunDetail } from '../wire';
 import { useApp, useAppState } from './context';
 import { Icon, type Mark } from './icons';
@@ -21,7 +22,7 @@ export function RulesPage({ detail }: { detail: RunDetail }) {
   const limits = useAppState((state) => state.limits);
   const replay = useAppState((state) => state.replay);
   const others = useOthers();
-  const groups = useMemo(() => [...new Set(sheets?.map(({ group }) => group))], [sheets]);
+  const sections = useMemo(() => ruleSections(sheets ?? [], detail.rules), [sheets, detail]);
   return (
     <div class="rules-page" data-testid="rules-page">
       <div class="chart-head">
@@ -34,14 +35,12 @@ export function RulesPage({ detail }: { detail: RunDetail }) {
       </p>
       <Trial detail={detail} replay={replay} />
       {!sheets && <p class="placeholder muted">Reading the rules</p>}
-      {groups.map((group) => (
-        <section key={group}>
-          <h3 class="rule-group">{sentenceCase(group)}</h3>
-          {sheets
-            ?.filter((sheet) => sheet.group === group)
-            .map((sheet) => (
-              <RuleRow key={sheet.rule} {...{ sheet, detail, others, limits, replay }} />
-            ))}
+      {sections.map((section) => (
+        <section key={section.title}>
+          <h3 class="rule-group">{sentenceCase(section.title)}</h3>
+          {section.sheets.map((sheet) => (
+            <RuleRow key={sheet.rule} {...{ sheet, detail, others, limits, replay }} />
+          ))}
         </section>
       ))}
     </div>

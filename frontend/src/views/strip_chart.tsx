@@ -12,8 +12,9 @@ import { formatCount, formatValue } from '../format';
 import type { Timeline } from '../timeline';
 import type { Series, Signal } from '../wire';
 import { useApp, useAppState, useCursor } from './context';
+import { NoCurve } from './no_curve';
 
-const HEIGHT = 54;
+const LOW = 54;
 
 export interface StripLine {
   spec: Signal;
@@ -37,12 +38,15 @@ interface Props {
   healthy?: LineChartModel['healthy'];
   /** What a value means. */
   wordOf?(value: number): string;
+  /** In pixels; by default as low as a strip of many curves has to be. */
+  height?: number;
 }
 
 const NONE: readonly number[] = [];
 
 export function StripChart(props: Props) {
   const { lines, title, timeline, bands, plotWidth, limits = NONE, healthy = null } = props;
+  const { height = LOW } = props;
   const host = useRef<HTMLDivElement>(null);
   const spec = lines[0]?.spec as Signal;
   const parts = lines.flatMap(({ series, row }) => [series, row]);
@@ -52,7 +56,7 @@ export function StripChart(props: Props) {
   );
   const tones = lines.map(({ tone }, index) => tone ?? index);
   const banded = lines.length === 1 || lines[0]?.label === title;
-  useLineChart(host, { data, tones, banded, bands, healthy, limits, timeline, plotWidth });
+  useLineChart(host, { data, tones, banded, bands, healthy, limits, timeline, plotWidth, height });
   return (
     <div class="strip-row" data-testid="chart" data-signal={spec.name}>
       <div class="strip-name" title={spec.description}>
@@ -69,6 +73,7 @@ export function StripChart(props: Props) {
         role="img"
         aria-label={summary(title, lines, data)}
       />
+      <NoCurve lines={lines} data={data} />
     </div>
   );
 }
@@ -152,10 +157,11 @@ interface Drawn extends Pick<LineChartModel, 'bands' | 'healthy' | 'limits'> {
   banded: boolean;
   timeline: Timeline;
   plotWidth: number;
+  height: number;
 }
 
 function useLineChart(host: { current: HTMLDivElement | null }, drawn: Drawn): void {
-  const { data, tones, banded, bands, healthy, limits, timeline, plotWidth } = drawn;
+  const { data, tones, banded, bands, healthy, limits, timeline, plotWidth, height } = drawn;
   const theme = useAppState((state) => state.theme);
   const chart = useChart(host, timeline);
   // Read from the style sheet, so that both themes are defined in one place.
@@ -175,9 +181,9 @@ function useLineChart(host: { current: HTMLDivElement | null }, drawn: Drawn): v
       limits,
       colors,
       width: plotWidth + Y_AXIS_WIDTH,
-      height: HEIGHT,
+      height,
     });
-  }, [chart, data, tones.join(), banded, bands, healthy, limits, colors, plotWidth]);
+  }, [chart, data, tones.join(), banded, bands, healthy, limits, colors, plotWidth, height]);
 }
 
 /** One chart for as long as the view lives, tied to the shared cursor and zoom. */
