@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
-from tensorboard_gradhealth.signals._norm import squared_norm
+from tensorboard_gradhealth.signals._norm import half_squared_norm
 from tensorboard_gradhealth.types import SignalSpec
 
 if TYPE_CHECKING:
@@ -106,14 +106,14 @@ class GradientContext:
         return [_values(gradient) for gradient in self.gradients]
 
     @functools.cached_property
-    def each_squared_norm(self) -> list[Tensor]:
-        """float32 `[]` each: squared Euclidean norm of a gradient, known as soon as that is."""
-        return [squared_norm(value) for value in self.values]
+    def half_squared_norms(self) -> list[Tensor]:
+        """float32 `[]` each: half the squared norm of a gradient, known as soon as that is."""
+        return [half_squared_norm(value) for value in self.values]
 
     @functools.cached_property
     def squared_norms(self) -> Tensor:
-        """float32 `[V]`: all of them."""
-        return tf.stack(self.each_squared_norm)
+        """float32 `[V]`: squared Euclidean norm of each gradient."""
+        return 2.0 * tf.stack(self.half_squared_norms)
 
 
 @dataclasses.dataclass(frozen=True)

@@ -1,10 +1,10 @@
-"""Sums of squares and products, which nearly every signal of a variable comes down to."""
+"""Sums of squares and products, and means: what nearly every signal comes down to."""
 
 from __future__ import annotations
 
 import contextlib
 import contextvars
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from tensorboard_gradhealth.lazy import tf
@@ -33,11 +33,21 @@ def compiled_by_xla(compiled: bool) -> Iterator[None]:
 
 def squared_norm(value: Tensor) -> Tensor:
     """Returns the sum of squares as a float32 scalar."""
+    return 2.0 * half_squared_norm(value)
+
+
+def squared_norms(values: Sequence[Tensor]) -> Tensor:
+    """Returns the sums of squares of V tensors, float32 `[V]`."""
+    return 2.0 * tf.stack([half_squared_norm(value) for value in values])
+
+
+def half_squared_norm(value: Tensor) -> Tensor:
+    """Returns half the sum of squares: many of them are cheaper to double together."""
     # 16-bit floats are widened because their squares overflow above 256.
     value = tf.cast(value, tf.float32)
     if _in_lanes(value):
-        return _sum_in_lanes(value**2)
-    return 2.0 * tf.nn.l2_loss(value)  # one fused kernel
+        return 0.5 * _sum_in_lanes(value**2)
+    return tf.nn.l2_loss(value)  # one fused kernel
 
 
 def inner_product(one: Tensor, other: Tensor) -> Tensor:
@@ -52,6 +62,19 @@ def inner_product(one: Tensor, other: Tensor) -> Tensor:
     return tf.reshape(product, [])
 
 
+def mean_of_each(values: Tensor) -> Tensor:
+    """Returns the mean of each of A matrices, float32 `[A, n, units]`, as float32 `[A]`."""
+    if not _xla.get():
+        return tf.reduce_mean(values, axis=[1, 2])
+    return tf.reduce_mean(_kept_apart(tf.reduce_mean(values, axis=1)), axis=1)
+
+
+def deviation_of_each(values: Tensor) -> Tensor:
+    """Returns the standard deviation of each of A matrices, likewise."""
+    centered = values - mean_of_each(values)[:, tf.newaxis, tf.newaxis]
+    return tf.sqrt(mean_of_each(tf.square(centered)))
+
+
 def _in_lanes(value: Tensor) -> bool:
     return _xla.get() and (value.shape.num_elements() or 0) >= 2 * LANES
 
@@ -60,6 +83,10 @@ def _sum_in_lanes(value: Tensor) -> Tensor:
     size = value.shape.num_elements()
     flat, even = tf.reshape(value, [-1]), size // LANES * LANES
     sums = tf.reduce_sum(tf.reshape(flat[:even], [-1, LANES]), axis=0)
-    # Replacing NaN by NaN changes nothing, and keeps XLA from making one sum of the two.
-    whole = tf.reduce_sum(tf.where(tf.math.is_nan(sums), float("nan"), sums))
+    whole = tf.reduce_sum(_kept_apart(sums))
     return whole if even == size else whole + tf.reduce_sum(flat[even:])
+
+
+def _kept_apart(sums: Tensor) -> Tensor:
+    """Replaces NaN by NaN, which keeps XLA from making one sum of these and that of them."""
+    return tf.where(tf.math.is_nan(sums), float("nan"), sums)

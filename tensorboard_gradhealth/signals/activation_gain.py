@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import deviation_of_each, mean_of_each
 from tensorboard_gradhealth.types import NOT_MEASURED, SignalSpec
 
 ROUNDING = 1e-6
@@ -15,9 +16,9 @@ ROUNDING = 1e-6
 def measure(context: ActivationContext) -> Tensor:
     if context.inputs is None:
         return None
-    spread = tf.math.reduce_std(context.inputs, axis=[1, 2])
-    constant = spread <= ROUNDING * tf.reduce_mean(tf.abs(context.inputs), axis=[1, 2])
-    gain = tf.math.divide_no_nan(tf.math.reduce_std(context.outputs, axis=[1, 2]), spread)
+    spread = deviation_of_each(context.inputs)
+    constant = spread <= ROUNDING * mean_of_each(tf.abs(context.inputs))
+    gain = tf.math.divide_no_nan(deviation_of_each(context.outputs), spread)
     return tf.where(constant, NOT_MEASURED, gain)
 
 

@@ -6,13 +6,14 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import mean_of_each
 from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: ActivationContext) -> Tensor:
     if context.slopes is None:
         return None
-    return tf.sqrt(tf.reduce_mean(tf.square(context.slopes), axis=[1, 2]))
+    return tf.sqrt(mean_of_each(tf.square(context.slopes)))
 
 
 def measure_numpy(context: ActivationContext) -> Array | None:

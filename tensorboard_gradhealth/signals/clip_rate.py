@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import OptimizerContext, Signal, Tensor
-from tensorboard_gradhealth.signals._norm import squared_norm
+from tensorboard_gradhealth.signals._norm import squared_norms
 from tensorboard_gradhealth.types import SignalSpec
 
 
@@ -23,7 +23,7 @@ def _excess(context: OptimizerContext, gradients: Sequence[Tensor]) -> Tensor:
     if context.clipvalue:
         sizes = [tf.reduce_max(tf.abs(tf.cast(g, tf.float32))) for g in gradients]
         return tf.reduce_max(tf.stack(sizes)) - context.clipvalue
-    squares = tf.stack([squared_norm(gradient) for gradient in gradients])
+    squares = squared_norms(gradients)
     if context.clipnorm:
         return tf.sqrt(tf.reduce_max(squares)) - context.clipnorm
     return tf.sqrt(tf.reduce_sum(squares)) - (context.global_clipnorm or 0.0)

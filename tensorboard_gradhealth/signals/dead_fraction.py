@@ -11,6 +11,7 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import mean_of_each
 from tensorboard_gradhealth.types import SignalSpec
 
 SAMPLES = 512.0
@@ -23,7 +24,7 @@ SILENT = 1e-3
 def silent_units(outputs: Tensor) -> Tensor:
     """Returns bool `[A, units]`: which units are silent in `outputs`, float32 `[A, n, units]`."""
     sizes = tf.abs(outputs)
-    usual = tf.reduce_mean(sizes, axis=[1, 2])
+    usual = mean_of_each(sizes)
     return tf.reduce_max(sizes, axis=1) <= SILENT * usual[:, tf.newaxis]
 
 

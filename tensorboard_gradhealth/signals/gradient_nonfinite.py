@@ -20,7 +20,7 @@ from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: GradientContext) -> Tensor:
-    pairs = list(zip(context.values, context.each_squared_norm, strict=True))
+    pairs = list(zip(context.values, context.half_squared_norms, strict=True))
     return tf.concat([_count(pairs[start:end]) for start, end in _groups(context.values)], axis=0)
 
 

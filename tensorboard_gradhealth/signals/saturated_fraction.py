@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import mean_of_each
 from tensorboard_gradhealth.types import SignalSpec
 
 FLAT = 0.01
@@ -21,7 +22,7 @@ def measure(context: ActivationContext) -> Tensor:
         steepest = tf.reduce_max(slopes, axis=[1, 2], keepdims=True)
     # An output of zero is the flat side of a rectifier: that is `zero_fraction`, not saturation.
     flat = (slopes < FLAT * steepest) & tf.not_equal(context.outputs, 0.0)
-    return tf.reduce_mean(tf.cast(flat, tf.float32), axis=[1, 2])
+    return mean_of_each(tf.cast(flat, tf.float32))
 
 
 def measure_numpy(context: ActivationContext) -> Array | None:

@@ -6,11 +6,12 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import ActivationContext, Array, Signal, Tensor
+from tensorboard_gradhealth.signals._norm import mean_of_each
 from tensorboard_gradhealth.types import SignalSpec
 
 
 def measure(context: ActivationContext) -> Tensor:
-    return tf.reduce_mean(tf.cast(tf.equal(context.outputs, 0.0), tf.float32), axis=[1, 2])
+    return mean_of_each(tf.cast(tf.equal(context.outputs, 0.0), tf.float32))
 
 
 def measure_numpy(context: ActivationContext) -> Array:

@@ -17,7 +17,7 @@ import tensorflow as tf
 from keras.optimizers import Optimizer
 
 from tensorboard_gradhealth.signals._base import OptimizerContext, UpdateContext
-from tensorboard_gradhealth.signals._norm import inner_product, squared_norm
+from tensorboard_gradhealth.signals._norm import half_squared_norm, inner_product
 from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
@@ -33,14 +33,14 @@ class Change(NamedTuple):
 
     Attributes:
       variable: The variable.
-      squared_change: `[]`, of its whole change in the step.
-      squared_weights: `[]`, of its value before.
+      half_change: `[]`, half the squared norm of its whole change in the step.
+      half_weights: `[]`, half the squared norm of its value before.
       predicted: `[]`, product of its gradient and its change; `None` if the gradient is unknown.
     """
 
     variable: Any
-    squared_change: Tensor
-    squared_weights: Tensor
+    half_change: Tensor
+    half_weights: Tensor
     predicted: Tensor | None
 
 
@@ -219,8 +219,8 @@ def _context(done: Sequence[Change], whole: Tensor) -> UpdateContext:
     predicted = [change.predicted for change in done]
     known = all(one is not None for one in predicted)
     return UpdateContext(
-        squared_changes=tf.stack([change.squared_change for change in done]),
-        squared_weights=tf.stack([change.squared_weights for change in done]),
+        squared_changes=2.0 * tf.stack([change.half_change for change in done]),
+        squared_weights=2.0 * tf.stack([change.half_weights for change in done]),
         variables=[change.variable for change in done],
         whole=whole,
         predicted=tf.stack(predicted) if known else None,
@@ -239,7 +239,7 @@ def _whole_change(
       decay: `[]`: the share of itself that it had lost to decay; `None` if none.
       gradient: Of the loss, where it is known.
     """
-    size = squared_norm(before)
+    size = half_squared_norm(before)
     if decay is None:
         with tf.control_dependencies([size]):
             # By now nobody else needs the memory of `before`, and TensorFlow takes it for this.
@@ -249,7 +249,7 @@ def _whole_change(
         rest = 1.0 - decay
         change, size = after - before - decay / rest * before, size / rest**2
     predicted = None if gradient is None else _along(gradient, change)
-    return Change(variable, squared_norm(change), size, predicted)
+    return Change(variable, half_squared_norm(change), size, predicted)
 
 
 def _along(gradient: Tensor, change: Tensor) -> Tensor:

@@ -20,7 +20,15 @@ from tensorboard_gradhealth.signals._base import (
     StepContext,
     UpdateContext,
 )
-from tensorboard_gradhealth.signals._norm import LARGE, compiled_by_xla, inner_product, squared_norm
+from tensorboard_gradhealth.signals._norm import (
+    LARGE,
+    compiled_by_xla,
+    deviation_of_each,
+    inner_product,
+    mean_of_each,
+    squared_norm,
+    squared_norms,
+)
 from tensorboard_gradhealth.signals.dead_fraction import silent_units
 from tensorboard_gradhealth.types import NOT_MEASURED
 from tests.signals import reference
@@ -287,6 +295,34 @@ def test_sums_carry_what_is_not_finite(compiled: bool) -> None:
     assert tf.function(product, jit_compile=compiled)() == -INF
     values[7] = NAN
     assert np.isnan(tf.function(product, jit_compile=compiled)())
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_squares_of_many_are_those_of_each(compiled: bool) -> None:
+    values = [RANDOM.normal(size=size).astype("f") for size in (3, 3 * 4096)]
+
+    def squares() -> Any:
+        with compiled_by_xla(compiled):
+            return squared_norms(values), tf.stack([squared_norm(value) for value in values])
+
+    together, alone = tf.function(squares, jit_compile=compiled)()
+    np.testing.assert_array_equal(together, alone)
+
+
+@pytest.mark.parametrize("compiled", [False, True])
+def test_mean_and_deviation_of_each_matrix(compiled: bool) -> None:
+    values = (RANDOM.normal(size=(4, 32, 48)) + 3).astype("f")
+    values[1, 5, 7], values[2, 0, 0] = NAN, -INF
+
+    def both() -> Any:
+        with compiled_by_xla(compiled):
+            return mean_of_each(tf.constant(values)), deviation_of_each(tf.constant(values))
+
+    mean, deviation = tf.function(both, jit_compile=compiled)()
+    wide = values.astype(np.float64)
+    np.testing.assert_allclose(mean, wide.mean(axis=(1, 2)), rtol=1e-5)
+    with np.errstate(invalid="ignore"):  # the deviation of what is not finite is NaN
+        np.testing.assert_allclose(deviation, wide.std(axis=(1, 2)), rtol=1e-5)
 
 
 def test_nonfinite_elements_of_a_large_gradient_are_counted() -> None:
