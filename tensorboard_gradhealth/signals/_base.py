@@ -193,13 +193,22 @@ class OutputContext:
     """What A activation functions put out in one step.
 
     Attributes:
-      outputs: A tensors `[batch, ..., units]`, in full.
+      outputs: A functions that return them in full, `[batch, ..., units]`.
       sound: bool `[]`: whether all of them must be finite, because the loss that they led to is;
         `None` if that is not known.
     """
 
-    outputs: Sequence[Tensor]
+    outputs: Sequence[Callable[[], Tensor]]
     sound: Tensor | None = None
+
+    @classmethod
+    def of(cls, outputs: Sequence[Tensor], sound: Tensor | None = None) -> OutputContext:
+        """Makes a context of outputs that are there."""
+        return cls([functools.partial(_itself, tensor) for tensor in outputs], sound)
+
+
+def _itself(tensor: Tensor) -> Tensor:
+    return tensor
 
 
 @dataclasses.dataclass(frozen=True)

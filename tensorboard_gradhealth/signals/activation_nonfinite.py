@@ -12,7 +12,7 @@ from tensorboard_gradhealth.types import SignalSpec
 def measure(context: OutputContext) -> Tensor:
     def look() -> Tensor:
         # A sum is not finite if a part of it is not: one pass over each output.
-        sums = [tf.reduce_sum(tf.cast(outputs, tf.float32)) for outputs in context.outputs]
+        sums = [tf.reduce_sum(tf.cast(outputs(), tf.float32)) for outputs in context.outputs]
         return tf.cast(~tf.math.is_finite(tf.stack(sums)), tf.float32)
 
     if context.sound is None:
@@ -21,7 +21,7 @@ def measure(context: OutputContext) -> Tensor:
 
 
 def measure_numpy(context: OutputContext) -> Array:
-    return np.array([not np.isfinite(outputs).all() for outputs in context.outputs])
+    return np.array([not np.isfinite(outputs()).all() for outputs in context.outputs])
 
 
 SPEC = SignalSpec(

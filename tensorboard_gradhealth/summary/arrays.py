@@ -181,7 +181,7 @@ def activations_pb(
         _measure("activation", _activation_context(name, value, before, steep, silence))
         for name, value in arrays.items()
     ]
-    values = _measure("output", OutputContext(list(arrays.values())))
+    values = _measure("output", OutputContext.of(list(arrays.values())))
     for signal in dict.fromkeys(signal for row in per_row for signal in row):
         present = [i for i, row in enumerate(per_row) if signal in row]
         measured = np.concatenate([per_row[i][signal] for i in present])

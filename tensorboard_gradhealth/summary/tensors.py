@@ -170,7 +170,7 @@ def activations(
 
     def record(log: Log) -> Tensor:
         describe(log, "activation", rows)
-        for signal, values in _measure("output", OutputContext(list(outputs.values()))):
+        for signal, values in _measure("output", OutputContext.of(list(outputs.values()))):
             write_folded(signal, values, step)
         contexts = [
             _activation_context(log, name, value, inputs.get(name), functions.get(name))

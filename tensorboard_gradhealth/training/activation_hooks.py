@@ -49,6 +49,7 @@ class _Seen(NamedTuple):
     function: Function
     key: Hashable
     outputs: Tensor  # [batch, ..., units]
+    again: Callable[[], Tensor]  # returns them, computed once more
     inputs: Tensor | None  # [k, ..., units]
 
 
@@ -101,8 +102,11 @@ class ActivationHooks:
         """
         if not self._seen:
             return
-        outputs = [seen.outputs for seen in self._seen]
-        self._instrument.outputs([seen.row.name for seen in self._seen], outputs, loss)
+        names = [seen.row.name for seen in self._seen]
+        if loss is None:
+            self._instrument.outputs(names, [seen.outputs for seen in self._seen])
+        else:
+            self._instrument.outputs_behind(loss, names, [seen.again for seen in self._seen])
         groups: dict[Hashable, list[_Seen]] = {}
         for seen in self._seen:
             if seen.inputs is not None:
@@ -130,7 +134,9 @@ class ActivationHooks:
                 self._producers[id(outputs)] = (outputs, call, inputs)
             elif _elementwise(function):
                 with self._guard.protect(f"the activation of `{self._names[layer]}`"):
-                    self._see(layer, function, outputs, inputs, _without_activation(layer, call))
+                    before = _without_activation(layer, call)
+                    again = functools.partial(_again, call, inputs, *args, **kwargs)
+                    self._see(layer, function, outputs, inputs, before, again)
         return outputs
 
     def _activation_layer(
@@ -141,11 +147,18 @@ class ActivationHooks:
         if self._recorder.recording and _elementwise(function):
             with self._guard.protect(f"the activation of `{self._names[layer]}`"):
                 _, produce, source = self._producers.get(id(inputs), (None, _same, inputs))
-                self._see(layer, function, outputs, source, produce)
+                again = functools.partial(_again, lambda x: call(produce(x)), source)
+                self._see(layer, function, outputs, source, produce, again)
         return outputs
 
     def _see(
-        self, layer: Any, function: Function, outputs: Tensor, source: Tensor, before: Function
+        self,
+        layer: Any,
+        function: Function,
+        outputs: Tensor,
+        source: Tensor,
+        before: Function,
+        again: Callable[[], Tensor],
     ) -> None:
         """Notes one activation; `before` of `source` is what went into its function."""
         if not self._instrument.selects(self._names[layer]):
@@ -156,7 +169,7 @@ class ActivationHooks:
         row = self._row(layer, function, outputs)
         self._instrument.add_rows("activation", [row])
         key = _function_key(layer, function)
-        self._seen.append(_Seen(row, function, key, tf.stop_gradient(outputs), sample))
+        self._seen.append(_Seen(row, function, key, outputs, again, sample))
         if not (self._recorder.in_step or current_graph() is self._call_graph):
             # In a branch or a loop of the model: what is in there cannot be read from outside.
             outside, self._seen = self._seen[:-1], self._seen[-1:]
@@ -209,6 +222,11 @@ def steepest_slope(function: Function) -> float:
         points = np.linspace(-10.0, 10.0, 2001, dtype=np.float32)
         values = np.asarray(function(tf.constant(points)))
     return float(np.max(np.abs(np.diff(values) / np.diff(points))))
+
+
+def _again(call: Function, inputs: Tensor, *args: Any, **kwargs: Any) -> Tensor:
+    with keras.StatelessScope():
+        return call(tf.stop_gradient(inputs), *args, **kwargs)
 
 
 def _without_activation(layer: Any, call: Any) -> Function:

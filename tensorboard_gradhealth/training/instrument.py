@@ -128,14 +128,21 @@ class Instrument:
                 self.add_rows("class", rows)
                 self._recorder.put(signal.spec.name, names, tf.stop_gradient(value))
 
-    def outputs(
-        self, names: Sequence[str], outputs: Sequence[Tensor], loss: Tensor | None = None
-    ) -> None:
-        """Measures the full outputs of activations, `[batch, ..., units]` each.
+    def outputs(self, names: Sequence[str], outputs: Sequence[Tensor]) -> None:
+        """Measures the full outputs of activations, `[batch, ..., units]` each."""
+        self._measure("output", names, OutputContext.of(outputs))
 
-        What is NaN or infinite in them ends up in `loss`, so a finite loss spares looking.
+    def outputs_behind(
+        self, loss: Tensor, names: Sequence[str], outputs: Sequence[Callable[[], Tensor]]
+    ) -> None:
+        """Measures the full outputs of activations where `loss`, that they led to, is not finite.
+
+        Args:
+          loss: float, of any shape.
+          names: A rows.
+          outputs: A functions that return the outputs, `[batch, ..., units]`.
         """
-        sound = None if loss is None else tf.reduce_all(tf.math.is_finite(loss))
+        sound = tf.reduce_all(tf.math.is_finite(loss))
         self._measure("output", names, OutputContext(outputs, sound))
 
     def activations(self, names: Sequence[str], context: ActivationContext) -> None:

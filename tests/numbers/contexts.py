@@ -113,7 +113,7 @@ def _direction(make: Maker, arrays: Arrays, scale: float) -> DirectionContext:
 
 
 def _output(make: Maker, arrays: Arrays, scale: float) -> OutputContext:
-    return OutputContext([make.convert(array) for array in arrays])
+    return OutputContext.of([make.convert(array) for array in arrays])
 
 
 def _activation(make: Maker, arrays: Arrays, scale: float) -> ActivationContext:

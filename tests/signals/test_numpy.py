@@ -50,7 +50,7 @@ CONTEXTS: dict[str, list[Any]] = {
             squares(*(a - b for a, b in zip(AFTER, BEFORE, strict=True))), squares(*BEFORE), AFTER
         )
     ],
-    "output": [OutputContext([normal(3, 4), BROKEN[:2].reshape(1, 2)])],
+    "output": [OutputContext.of([normal(3, 4), BROKEN[:2].reshape(1, 2)])],
     "activation": [
         ActivationContext(
             INPUTS, RELU, np.float32(INPUTS > 0), 1.0, np.float32([[0, 511, 512, 9e9], [1] * 4])
@@ -70,6 +70,8 @@ def in_tensorflow(context: Any) -> Any:
     """The same context of tensors."""
     if isinstance(context, list):
         return GradientContext([tf.constant(value) for value in context])
+    if isinstance(context, OutputContext):
+        return OutputContext.of([tf.constant(outputs()) for outputs in context.outputs])
     changes = {}
     for field in dataclasses.fields(context):
         value = getattr(context, field.name)

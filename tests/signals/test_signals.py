@@ -160,7 +160,7 @@ def test_activations_of_equal_shape_are_measured_side_by_side() -> None:
 @pytest.mark.parametrize("compiled", [False, True])
 def test_an_output_with_nan_or_infinity_is_marked(compiled: bool) -> None:
     outputs = [tf.constant([[1.0, bad]]) for bad in (2.0, NAN, INF, -INF)]
-    measured = measure("activation_nonfinite", OutputContext(outputs), compiled)
+    measured = measure("activation_nonfinite", OutputContext.of(outputs), compiled)
     assert measured.tolist() == [0, 1, 1, 1]
 
 
@@ -168,7 +168,7 @@ def test_an_output_with_nan_or_infinity_is_marked(compiled: bool) -> None:
 def test_outputs_are_not_looked_at_while_the_loss_is_finite(compiled: bool) -> None:
     outputs = [tf.constant([[NAN]]), tf.constant([[1.0]])]
     for sound, expected in ((True, [0, 0]), (False, [1, 0])):
-        context = OutputContext(outputs, tf.constant(sound))
+        context = OutputContext.of(outputs, tf.constant(sound))
         assert measure("activation_nonfinite", context, compiled).tolist() == expected
 
 

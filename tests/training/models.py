@@ -98,9 +98,23 @@ class CustomStep(Subclassed):
         return {"loss": loss}
 
 
+def gelu_and_dropout() -> keras.Model:
+    """TensorFlow folds the scale of the Dropout into the product that ends the GELU."""
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.Dense(64, activation="relu"),
+            layers.Dense(64, activation="gelu"),
+            layers.Dropout(0.3),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+
+
 MODELS: dict[str, Callable[[], keras.Model]] = {
     "mlp": mlp,
     "cnn": cnn,
+    "gelu_and_dropout": gelu_and_dropout,
     "residual": residual,
     "nested": nested,
     "subclassed": Subclassed,
