@@ -24,7 +24,7 @@ _HEAD = (
 )
 
 
-_ABOUT = """<!-- Written by `{command}`; do not edit. -->
+_ABOUT = """<!-- Tables written by `{command}`. -->
 
 # How good the diagnoses are
 
