@@ -51,7 +51,7 @@ def event_files(directory: str) -> dict[str, int]:
 def open_file(path: str, buffering: int = -1) -> Any:
     """Opens a file for reading bytes; `buffering`, as of `open`, is for files on this machine."""
     remote = _remote(path)
-    return remote.GFile(path, "rb") if remote else open(path, "rb", buffering)
+    return remote.GFile(path, "rb") if remote else open(path, "rb", buffering=buffering)
 
 
 def _is_event_file(path: str) -> bool:
