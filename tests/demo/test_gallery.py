@@ -15,6 +15,7 @@ from demo import article, edge_of_stability, healthy, illnesses, more
 from demo._run import DemoRun, Illness
 from tensorboard_gradhealth.diagnosis import open_run
 from tensorboard_gradhealth.rules import replay
+from tensorboard_gradhealth.training.cadence import ShareCadence
 from tensorboard_gradhealth.types import Finding
 from tests.logs import read_run
 
@@ -87,11 +88,18 @@ def test_sharpness_tells_why_no_learning_rate_fits_unscaled_inputs(tmp_path: Pat
     assert sharpness["scaling/fixed"] < 10.0
 
 
+@pytest.fixture
+def looks_at_every_20th_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Curvature is looked at as often as it can be, however busy the machine is."""
+    monkeypatch.setattr(ShareCadence, "due", lambda self, step: step >= self._next)
+
+
 def margins(log_dir: Path) -> np.ndarray:
     """Returns the recorded stability margins, float32 `[probes]`."""
     return np.asarray(read_run(log_dir).series("stability_margin").values[:, 0, 0])
 
 
+@pytest.mark.usefixtures("looks_at_every_20th_step")
 @pytest.mark.parametrize("seed", SEEDS[:2])
 def test_sharpness_rises_to_the_edge_of_stability_and_stays_there(
     seed: int, tmp_path: Path
@@ -104,6 +112,7 @@ def test_sharpness_rises_to_the_edge_of_stability_and_stays_there(
     assert found.max() < 1.5
 
 
+@pytest.mark.usefixtures("looks_at_every_20th_step")
 @pytest.mark.parametrize(("later", "expected"), [(0.2, []), (1.0, ["unstable_step"])])
 def test_a_rate_stepped_up_beyond_the_edge_is_told_from_the_same_run_without(
     later: float, expected: list[str], tmp_path: Path
