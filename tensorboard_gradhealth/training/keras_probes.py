@@ -63,7 +63,7 @@ class KerasProbes:
         step: int,
     ) -> None:
         self._model = model
-        self._trained = _trained(model)
+        self._traced = _traced(model)
         self._tap = BatchTap(model)
         self._instrument = instrument
         self._guard = guard
@@ -94,7 +94,7 @@ class KerasProbes:
 
     def fits(self, model: keras.Model) -> bool:
         """Whether another fit of `model` can go on with what was traced for this one."""
-        return model is self._model and _trained(model) == self._trained
+        return model is self._model and _traced(model) == self._traced
 
     def due(self, step: int) -> bool:
         """Whether there is something to look at in the `step`-th step."""
@@ -137,6 +137,6 @@ class KerasProbes:
         self._now = [name for name in self._now if name in self._planned]
 
 
-def _trained(model: keras.Model) -> list[int]:
-    """Returns the identities of what is trained, which the looks have in their traces."""
-    return [id(variable) for variable in model.trainable_variables]
+def _traced(model: keras.Model) -> list[int]:
+    """Returns the identities of what the looks have in their traces: what is trained, and how."""
+    return [id(each) for each in (model.optimizer, *model.trainable_variables)]

@@ -14,10 +14,12 @@ import tensorflow as tf
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import HalvesContext, TrialContext
+from tensorboard_gradhealth.training import step_trial
 from tensorboard_gradhealth.training.batch_tap import BatchTap
 from tensorboard_gradhealth.training.cadence import FIRST_STEPS
 from tensorboard_gradhealth.training.gradient_halves import NoiseEstimate
 from tensorboard_gradhealth.training.guard import MonitorWarning
+from tensorboard_gradhealth.training.step_trial import StepTrial
 from tests.logs import read_run
 from tests.training import models
 
@@ -200,3 +202,34 @@ def test_a_tap_at_the_end_of_the_data_ends_as_the_data_does() -> None:
     BatchTap(model).catch(print, lambda: None)
     with pytest.raises(StopIteration):
         model.train_function(iter([]))
+
+
+def test_a_loss_that_the_steps_have_told_right_is_not_computed_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    calls: list[None] = []
+    loss = StepTrial._loss
+    monkeypatch.setattr(StepTrial, "_loss", lambda *args: calls.append(None) or loss(*args))
+    overshoot = {}
+    for agreed, computed in ((2, 2 + 2 + 1), (99, 2 + 2 + 2)):
+        monkeypatch.setattr(step_trial, "TRIALS", agreed)
+        calls.clear()
+        fitted(tmp_path / str(agreed), dataset(31), run_eagerly=True)
+        assert len(calls) == computed
+        overshoot[agreed] = read_run(tmp_path / str(agreed)).series("step_overshoot")
+    assert overshoot[2].steps.tolist() == [10, 20, 30]
+    np.testing.assert_allclose(overshoot[2].values, overshoot[99].values, atol=1e-3)
+
+
+def test_a_model_that_is_compiled_anew_is_tried_with_its_new_loss(tmp_path: Path) -> None:
+    keras.utils.set_random_seed(1)
+    model = keras.Sequential([keras.Input((12,)), keras.layers.Dense(1)])
+    x, y = models.data(16 * 21)
+    callback = gradhealth.HealthCallback(tmp_path, verbose=0)
+    for scale in (1.0, 100.0):
+        model.compile(keras.optimizers.SGD(1e-4), lambda y, p, s=scale: s * (y - p) ** 2)
+        model.fit(x, y, batch_size=16, verbose=0, callbacks=[callback])
+    overshoot = read_run(tmp_path).series("step_overshoot")
+    assert len(overshoot.steps) >= 3
+    # Far from the bottom of a parabola the loss is all but a straight line.
+    assert (np.abs(overshoot.values) < 0.2).all()
