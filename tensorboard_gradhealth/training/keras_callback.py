@@ -20,7 +20,7 @@ from tensorboard_gradhealth.training.action_runner import ActionRunner
 from tensorboard_gradhealth.training.cadence import SampleCadence
 from tensorboard_gradhealth.training.guard import Guard
 from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.keras_hooks import KerasHooks
+from tensorboard_gradhealth.training.keras_hooks import KerasHooks, hooked
 from tensorboard_gradhealth.training.keras_probes import KerasProbes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica
@@ -138,7 +138,7 @@ class HealthCallback(keras.callbacks.Callback):
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
         self._probes: KerasProbes | None = None
-        self._last_batch = -1
+        self._first_batch = self._last_batch = -1
         self._steps = 0
         self._sampling = SampleCadence(0)
         self._untold = 0  # steps that the session has not heard of
@@ -149,11 +149,10 @@ class HealthCallback(keras.callbacks.Callback):
         return self._session.findings if self._session else []
 
     def set_model(self, model: keras.Model) -> None:
-        """Hooks the training step of `model`. Keras calls it before it traces the step.
+        """Takes note of the model; Keras calls it for `evaluate` and `predict`, too.
 
         Raises:
           TypeError: It is not a model of Keras 3.
-          ValueError: The model is not compiled.
         """
         if not isinstance(model, keras.Model):
             raise TypeError(
@@ -161,42 +160,57 @@ class HealthCallback(keras.callbacks.Callback):
                 "With TF_USE_LEGACY_KERAS=1, tf.keras is Keras 2: import keras instead."
             )
         super().set_model(model)
-        if not getattr(model, "compiled", False):
+
+    def on_train_begin(self, logs: Any = None) -> None:
+        """Begins a fit.
+
+        Raises:
+          ValueError: The model is not compiled.
+        """
+        if not getattr(self.model, "compiled", False):
             raise ValueError(
-                f"HealthCallback needs a compiled model, and {model.name!r} is not. "
+                f"HealthCallback needs a compiled model, and {self.model.name!r} is not. "
                 "Call model.compile(optimizer=..., loss=...) before model.fit(...)."
             )
-        self._install(model)
 
-    @_guarded
-    def _install(self, model: keras.Model) -> None:
-        if self._session is None:
-            self._start(model)
-        self._actions.model = model
+    def _hook(self, model: keras.Model) -> bool:
+        """Hooks a model whose next step is about to be taken; returns whether it did.
+
+        Not before, because other callbacks may restore weights, or compile, when a fit begins.
+        """
+        if self._hooks is not None:
+            if self._hooks.model is model and self._hooks.reusable:
+                self._hooks.install()
+                return True
+            self._hooks.remove()
+        if hooked(model):
+            reason = "another HealthCallback measures this fit; give it one of them"
+            self._guard.report("the run any further", reason)
+            return False
+        session = self._session or self._start(model)
+        self._follow(model, session)
         self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard, self._others)
         self._hooks.install()
         self._sampling = SampleCadence(self._steps)  # the first trace is of a step in full
-        assert self._session is not None
-        if self._probes is not None and self._probes.fits(model):
-            return
-        self._probes = KerasProbes(
-            model,
-            self._session,
-            self._instrument,
-            self._recorder,
-            self._guard,
-            self._probing,
-            self._steps,
-        )
+        if self._probes is None or not self._probes.fits(model):
+            self._probes = KerasProbes(
+                model,
+                session,
+                self._instrument,
+                self._recorder,
+                self._guard,
+                self._probing,
+                self._steps,
+            )
+        return True
 
-    def _start(self, model: keras.Model) -> None:
-        steps = int(model.steps_per_execution)
+    def _start(self, model: keras.Model) -> Session:
         self._recorder = StepRecorder(
-            RING_STEPS + steps, lambda reason: self._guard.report("all layers", reason)
+            RING_STEPS, lambda reason: self._guard.report("all layers", reason)
         )
         self._instrument = Instrument(self._options.signals, self._recorder, self._options.layers)
         self._others = [
-            Replica(number, self._options.signals, self._options.layers, self._recorder.capacity)
+            Replica(number, self._options.signals, self._options.layers, RING_STEPS)
             for number in range(1, distribution.mirrored(model.distribute_strategy))
         ]
         self._session = Session(
@@ -212,14 +226,18 @@ class HealthCallback(keras.callbacks.Callback):
             actions=self._actions,
             groups=self._options.groups,
         )
-        self._session.facts.update(model_facts.facts(model))
         self._session.start(keras_model.described(model))
+        return self._session
 
-    @_guarded
-    def on_train_begin(self, logs: Any = None) -> None:
-        assert self._session is not None
+    def _follow(self, model: keras.Model, session: Session) -> None:
+        """Takes over how a model is compiled, which may be otherwise than before."""
+        session.read()  # what the ring holds
+        self._actions.model = model
         known = ("epochs", "steps")
-        self._session.facts.update({k: v for k, v in self.params.items() if k in known})
+        session.facts.update({k: v for k, v in self.params.items() if k in known})
+        session.facts.update(model_facts.facts(model))
+        for recorder in (self._recorder, *(other.recorder for other in self._others)):
+            recorder.capacity = RING_STEPS + int(model.steps_per_execution)
 
     @_guarded
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
@@ -227,8 +245,11 @@ class HealthCallback(keras.callbacks.Callback):
 
     @_guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
-        assert self._hooks is not None and self._probes is not None
         self._tell_session()
+        in_place = self._hooks is not None and self._hooks.in_place
+        if not (in_place or self._hook(self.model)):
+            return
+        assert self._hooks is not None and self._probes is not None
         probed = self._probes.due(self._steps)
         full = probed or self._sampling.due(self._steps)
         self._hooks.measure(lean=not full)
@@ -236,6 +257,7 @@ class HealthCallback(keras.callbacks.Callback):
             self._sampling.measured(self._steps)
         if probed:
             self._probes.attach(self._steps)
+        self._first_batch = batch
         self._begun = time.perf_counter()
 
     @_guarded
@@ -243,21 +265,25 @@ class HealthCallback(keras.callbacks.Callback):
         assert self._probes is not None
         self._probes.trained(time.perf_counter() - self._begun)
         taken, self._last_batch = batch - self._last_batch, batch
+        if batch == self._first_batch:
+            # Older versions of Keras say where an execution of several steps began.
+            taken = max(taken, int(self.model.steps_per_execution))
         self._steps += taken
         self._untold += taken
 
     @_guarded
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
-        assert self._session is not None
-        self._session.epoch(_numbers(logs or {}))
-        self._tell_session()
+        if self._session is not None:
+            self._session.epoch(_numbers(logs or {}))
+            self._tell_session()
 
     def _tell_session(self) -> None:
         """Lets the session read the steps that were taken.
 
         Not right after a step: where it was an epoch's last, its metrics belong to its record.
         """
-        assert self._session is not None
+        if self._session is None:
+            return
         self._session.not_measured.update(self._guard.reports)
         if self._hooks is not None:
             self._session.facts.update(self._hooks.facts)
@@ -271,9 +297,9 @@ class HealthCallback(keras.callbacks.Callback):
 
     @_guarded
     def _finish(self) -> None:
-        assert self._session is not None
-        self._session.finish()
-        self._print(self._session.summary())
+        if self._session is not None:
+            self._session.finish()
+            self._print(self._session.summary())
 
     def _stop(self) -> None:
         self.model.stop_training = True
@@ -294,4 +320,4 @@ def _numbers(logs: Mapping[str, Any]) -> dict[str, float]:
 def _steps_taken(model: keras.Model) -> int:
     """Returns how many steps `model` was trained before, so that a resumed run goes on counting."""
     optimizers = keras_model.optimizers(model)
-    return int(optimizers[0].iterations.numpy()) if optimizers else 0
+    return keras_model.steps_counted(optimizers[0]) if optimizers else 0

@@ -9,14 +9,16 @@ samples of the batch (docs/adr/0002-second-look-at-activations.md).
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Sequence
 from typing import Any
 
 import keras
+import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import StepContext
 from tensorboard_gradhealth.signals._norm import compiled_by_xla
-from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
 from tensorboard_gradhealth.training.data_hooks import DataHooks
 from tensorboard_gradhealth.training.direction_hooks import DirectionHooks
@@ -27,14 +29,24 @@ from tensorboard_gradhealth.training.patches import Patches
 from tensorboard_gradhealth.training.probe import Probes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica, ReplicaHooks
+from tensorboard_gradhealth.training.traces import only_once
 
 Tensor = Any
 
 _INSTALLED = "_gradhealth_hooks"
 
 
+def hooked(model: keras.Model) -> bool:
+    """Whether the steps of a model are being measured."""
+    return _INSTALLED in vars(model)
+
+
 class KerasHooks:
-    """Measures every training step of `model` from `install` until `remove`."""
+    """Measures every training step of `model` from `install` until `remove`.
+
+    Attributes:
+      model: It.
+    """
 
     def __init__(
         self,
@@ -44,7 +56,7 @@ class KerasHooks:
         guard: Guard,
         others: Sequence[Replica] = (),
     ) -> None:
-        self._model = model
+        self.model = model
         self._instrument = instrument
         self._recorder = recorder
         self._guard = guard
@@ -56,31 +68,48 @@ class KerasHooks:
         self._data = DataHooks(model, instrument)
         self._others = {other.number: ReplicaHooks(model, other, guard) for other in others}
         self._loss: Tensor | None = None
-        self._functions: dict[bool, Any] = {}
+        self._functions: dict[bool, Any] = {}  # that Keras trains by, by what is left out
+        self._laid: Any = None  # the one that it trains by now
+        self._graph: Any = lambda: None  # refers to the last one that a step was traced into
+        self._only_once: bool | None = None
 
     @property
     def facts(self) -> dict[str, Any]:
         """What the traced steps have told about the run so far."""
         return {"sample_weights": True} if self._data.weighted else {}
 
+    @property
+    def in_place(self) -> bool:
+        """Whether Keras trains by the function that was laid in last.
+
+        It does not if the model was compiled anew, or somebody asked for a new function.
+        """
+        return self._patches.made and self.model.train_function is self._laid
+
+    @property
+    def reusable(self) -> bool:
+        """Whether `install` can lay in the functions of an earlier fit, as Keras would use them."""
+        return not self._patches.made and self.model.train_function is self._laid
+
     def install(self) -> None:
-        """Hooks the model; takes the place of hooks that an interrupted fit left behind."""
-        previous = vars(self._model).get(_INSTALLED)
-        if previous is not None:
-            previous.remove()
-        vars(self._model)[_INSTALLED] = self
-        for what, reason in distribution.unseen(self._model.distribute_strategy).items():
+        """Hooks the model, at first or once more after `remove`."""
+        vars(self.model)[_INSTALLED] = self
+        for what, reason in distribution.unseen(self.model.distribute_strategy).items():
             self._guard.report(what, reason)
-        _build_optimizer(self._model)
-        self._patches.wrap(self._model, "train_step", self._train_step)
-        self._patches.wrap(self._model, "compute_loss", self._compute_loss)
+        with self._guard.protect("the optimizer before the first step"):
+            _build_optimizer(self.model)
+        self._patches.wrap(self.model, "fit", self._fit)
+        self._patches.wrap(self.model, "train_step", self._train_step)
+        self._patches.wrap(self.model, "compute_loss", self._compute_loss)
         self._optimizers.install(self._patches)
         self._activations.install(self._patches)
         for other in self._others.values():
             other.install(self._patches)
         self._set_lean(False)
-        self._recorder.restart()
-        self._model.train_function = None  # so that Keras traces the step anew, with the hooks
+        if not self._functions:
+            for recorder in self._recorders():
+                recorder.restart()
+        self._lay_in(self._functions.get(False))
 
     def measure(self, lean: bool) -> None:
         """Chooses what the next steps measure: everything, or only what is cheap enough for all.
@@ -88,24 +117,46 @@ class KerasHooks:
         Keras calls whatever `model.train_function` is, so the choice is between two functions,
         each traced when it is first called; a condition inside one function would cost every step.
         """
-        if lean == self._instrument.lean:
+        if lean == self._instrument.lean or (lean and not self._may_be_traced_again()):
             return
-        self._functions[not lean] = self._model.train_function
         self._set_lean(lean)
-        self._model.train_function = self._functions.get(lean)
-        self._model.make_train_function()
+        self._lay_in(self._functions.get(lean))
+
+    def remove(self) -> None:
+        """Takes every hook back. The functions are kept, for another fit of the same model."""
+        if not self._patches.made:
+            return
+        self._patches.undo()
+        vars(self.model).pop(_INSTALLED, None)
+        if self.model.train_function is self._laid:
+            self._lay_in(None)
+
+    def _lay_in(self, function: Any) -> None:
+        """Makes Keras train by `function`; by one that it traces anew if there is none."""
+        self.model.train_function = function
+        self.model.make_train_function()
+        self._laid = self.model.train_function
+        if self._patches.made:
+            self._functions[self._instrument.lean] = self._laid
+
+    def _may_be_traced_again(self) -> bool:
+        if self._only_once is None:
+            graph = self._graph()
+            self._only_once = graph is not None and only_once(graph)
+        return not self._only_once
 
     def _set_lean(self, lean: bool) -> None:
         self._instrument.lean = lean
         for other in self._others.values():
             other.measure(lean)
 
-    def remove(self) -> None:
-        """Takes every hook back."""
-        self._patches.undo()
-        self._functions.clear()
-        vars(self._model).pop(_INSTALLED, None)
-        self._model.train_function = None
+    def _recorders(self) -> list[StepRecorder]:
+        return [self._recorder, *(other.recorder for other in self._others.values())]
+
+    def _fit(self, original: Any, *args: Any, **kwargs: Any) -> Any:
+        """Takes back the hooks that an interrupted fit has left, before another one begins."""
+        self.remove()
+        return original(*args, **kwargs)
 
     def _train_step(self, original: Any, data: Any) -> Any:
         replica = distribution.replica()
@@ -113,13 +164,14 @@ class KerasHooks:
             other = self._others.get(replica)
             return original(data) if other is None else other.train_step(original, data)
         self._loss = None
+        self._note_graph()
         self._recorder.begin()
         self._optimizers.begin()
         self._activations.begin()
         try:
             with self._guard.protect("inputs"):
                 self._data.inputs(data)
-            with compiled_by_xla(bool(self._model.jit_compile)):
+            with compiled_by_xla(bool(self.model.jit_compile)):
                 with self._probes.active():
                     logs = original(data)
                 with self._guard.protect("the training step"):
@@ -127,6 +179,10 @@ class KerasHooks:
         finally:
             self._recorder.end()
         return logs
+
+    def _note_graph(self) -> None:
+        if not tf.executing_eagerly():
+            self._graph = weakref.ref(tf.compat.v1.get_default_graph())
 
     def _finish(self, logs: Any) -> None:
         loss = self._loss
@@ -162,5 +218,12 @@ def _build_optimizer(model: keras.Model) -> None:
     """
     replicas = int(model.distribute_strategy.num_replicas_in_sync)
     own_step = type(model).train_step is not keras.Model.train_step
-    if model.built and replicas == 1 and not own_step and not model.optimizer.built:
-        model.optimizer.build(model.trainable_weights)
+    if replicas > 1 or own_step or model.optimizer.built or not _complete(model):
+        return
+    model.optimizer.build(model.trainable_weights)
+
+
+def _complete(model: keras.Model) -> bool:
+    """Whether a model has all its weights; a subclassed one may only be said to be built."""
+    layers = keras_model.inner_layers(model)
+    return bool(model.trainable_weights) and model.built and all(each.built for each in layers)

@@ -127,6 +127,12 @@ def decay(optimizer: Optimizer, variable: Any, learning_rate: Tensor) -> Tensor 
     return rate * tf.cast(optimizer.weight_decay, variable.dtype)
 
 
+def steps_counted(optimizer: Optimizer) -> int:
+    """Returns how many steps an optimizer has been in, those that only accumulate included."""
+    steps: Any = getattr(optimizer, "_iterations", optimizer.iterations)
+    return int(steps.numpy())
+
+
 def changes_gradients(optimizer: Optimizer) -> bool:
     """Whether an optimizer clips or accumulates gradients."""
     clips = optimizer.clipnorm or optimizer.global_clipnorm or optimizer.clipvalue

@@ -376,5 +376,4 @@ def _loss_of(result: Any) -> Tensor | None:
 
 def _steps_taken(trained: Trained) -> int:
     """Returns how many steps were taken before, so that a resumed run goes on counting."""
-    optimizer: Any = keras_model.optimizers(trained)[0]
-    return int(optimizer.iterations.numpy())
+    return keras_model.steps_counted(keras_model.optimizers(trained)[0])

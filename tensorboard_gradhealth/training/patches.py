@@ -19,6 +19,11 @@ class Patches:
     def __init__(self) -> None:
         self._undo: list[tuple[dict[str, Any], str, Any]] = []
 
+    @property
+    def made(self) -> bool:
+        """Whether anything is replaced."""
+        return bool(self._undo)
+
     def wrap(self, owner: Any, name: str, wrapper: Callable[..., Any]) -> None:
         """Makes `owner.name(...)` call `wrapper(original, ...)`."""
         original = getattr(owner, name)

@@ -74,7 +74,6 @@ class ReplicaHooks:
     def install(self, patches: Patches) -> None:
         """Hooks the model's layers."""
         self._activations.install(patches)
-        self.recorder.restart()
 
     def measure(self, lean: bool) -> None:
         """Chooses what the next trace measures."""

@@ -328,8 +328,9 @@ class Session:
 
     def _follow_layout(self, step: int, slots: Sequence[Slot]) -> None:
         """Describes the run at first, and again where a step has brought new rows or facts."""
-        layout = tuple(slots), *self._rows().values()  # as many others may have taken their place
-        said = {*self.facts, *self.not_measured}
+        rows = tuple(self._rows().values())  # as many others may have taken their place
+        layout = tuple(slots), rows, dict(self.facts)
+        said = set(self.not_measured)
         if layout != self._layout or not said <= self._said:
             self._layout = layout
             self._said |= said  # a reason that comes and goes is not written each time

@@ -13,20 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-_ONLY_ONCE = (
-    "Random",
-    "TruncatedNormal",
-    "ParameterizedTruncatedNormal",
-    "Multinomial",
-    "Collective",
-)
-"""How operations begin that a second trace would not repeat.
-
-Random numbers of TensorFlow's old operations would begin anew, since their state is hidden in the
-trace (Keras' layers and `tf.random.Generator` keep theirs in variables). Collective operations of
-several workers find each other by numbers that are given out as they are traced, and only the chief
-traces a second time.
-"""
+from tensorboard_gradhealth.training.traces import only_once
 
 
 class StepVersions:
@@ -60,16 +47,8 @@ class StepVersions:
             self._traced_inside |= graph is not None
         elif graph is not None and function not in self._lean:
             clone = getattr(function, "_clone", None)  # private: it may be gone in a later version
-            self._lean[function] = None if clone is None or _only_once(graph) else clone(None)
+            self._lean[function] = None if clone is None or only_once(graph) else clone(None)
 
 
 def _is_traced(function: Any) -> bool:
     return isinstance(function, tf.types.experimental.PolymorphicFunction)
-
-
-def _only_once(graph: Any) -> bool:
-    """Whether a second trace of the same step would not be the same."""
-    definition = graph.as_graph_def()
-    functions = (node.op for each in definition.library.function for node in each.node_def)
-    operations = {*(node.op for node in definition.node), *functions}
-    return any(name.startswith(_ONLY_ONCE) for name in operations)

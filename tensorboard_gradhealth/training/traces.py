@@ -1,10 +1,25 @@
-"""Notices that a step is being traced once more."""
+"""What the trace of a step tells: whether it is another one, and whether there may be another."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import tensorflow as tf
+
+_ONLY_ONCE = (
+    "Random",
+    "TruncatedNormal",
+    "ParameterizedTruncatedNormal",
+    "Multinomial",
+    "Collective",
+)
+"""How operations begin that a second trace would not repeat.
+
+Random numbers of TensorFlow's old operations would begin anew, since their state is hidden in the
+trace (Keras' layers and `tf.random.Generator` keep theirs in variables). Collective operations of
+several workers find each other by numbers that are given out as they are traced, and only the chief
+traces a second time.
+"""
 
 
 class Traces:
@@ -37,3 +52,11 @@ def outermost_function() -> Any:
     while getattr(getattr(graph, "outer_graph", None), "outer_graph", None) is not None:
         graph = graph.outer_graph
     return graph
+
+
+def only_once(graph: Any) -> bool:
+    """Whether a second trace of the same step would not be the same."""
+    definition = graph.as_graph_def()
+    functions = (node.op for each in definition.library.function for node in each.node_def)
+    operations = {*(node.op for node in definition.node), *functions}
+    return any(name.startswith(_ONLY_ONCE) for name in operations)

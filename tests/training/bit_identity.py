@@ -13,7 +13,7 @@ import keras
 import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
-from tests.training import models
+from tests.training import courses, models
 from tests.training.everywhere import cases
 from tests.training.unmeasured import unmeasured
 
@@ -63,6 +63,26 @@ def main_of_cases() -> int:
     return 1 if different else 0
 
 
+def course_weights(course: courses.Course, observed: bool) -> bytes:
+    """Returns every weight at the end of a course of fits, those of the optimizer included."""
+    keras.backend.clear_session()
+    keras.utils.set_random_seed(1)
+    with tempfile.TemporaryDirectory() as log_dir:
+        model = course([gradhealth.HealthCallback(log_dir, verbose=0)] if observed else [])
+    return b"".join(v.numpy().tobytes() for v in [*model.variables, *model.optimizer.variables])
+
+
+def main_of_courses() -> int:
+    """Compares fits that are interrupted, changed on the way, or come one after the other."""
+    different = []
+    for name, course in courses.COURSES.items():
+        same = course_weights(course, False) == course_weights(course, True)
+        print(f"{name}: {'identical' if same else 'DIFFERENT'}", flush=True)
+        if not same:
+            different.append(name)
+    return 1 if different else 0
+
+
 def main() -> int:
     """Compares the models of `tests.training.models` in every mode."""
     # Twelve epochs are 60 steps: past the first ones, which are measured in full, into those of
@@ -84,4 +104,5 @@ def main() -> int:
 
 if __name__ == "__main__":
     tf.config.experimental.enable_op_determinism()
-    sys.exit(main_of_cases() if "everywhere" in sys.argv[1:] else main())
+    mains = {"everywhere": main_of_cases, "courses": main_of_courses}
+    sys.exit(mains[sys.argv[1]]() if sys.argv[1:] else main())

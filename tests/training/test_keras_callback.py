@@ -244,8 +244,9 @@ def test_a_directory_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -
 
 def test_an_uncompiled_model_is_refused(tmp_path: Path) -> None:
     callback = gradhealth.HealthCallback(tmp_path, verbose=0)
+    callback.set_model(models.mlp())
     with pytest.raises(ValueError, match=r"model\.compile"):
-        callback.set_model(models.mlp())
+        callback.on_train_begin()
 
 
 @pytest.mark.slow
