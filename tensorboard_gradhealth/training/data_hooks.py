@@ -35,10 +35,12 @@ class DataHooks:
 
     Attributes:
       weighted: Whether the loss weighs samples: by `sample_weight`, which `class_weight` becomes.
+      unseen: Why labels and predictions are not measured, "" where they are.
     """
 
     def __init__(self, model: keras.Model, instrument: Instrument) -> None:
         self.weighted = False
+        self.unseen = "the step does not call `compute_loss`, which is told of labels"
         self._instrument = instrument
         self._loss = keras_model.loss_name(model)
         self._from_logits = keras_model.takes_logits(model)
@@ -62,7 +64,9 @@ class DataHooks:
         """Looks at a batch of labels and at what the model made of it."""
         self.weighted = self.weighted or sample_weight is not None
         if not (isinstance(y, tf.Tensor) and isinstance(y_pred, tf.Tensor)):
+            self.unseen = "the loss does not compare one tensor of labels with one of outputs"
             return
+        self.unseen = ""
         counted = one_hot_labels(self._loss, y, y_pred)
         rows = []
         if counted is not None and counted.shape[-1] <= MAX_CLASSES:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 import functools
+import os
 import traceback
 import warnings
 from collections.abc import Iterable, Iterator
@@ -13,6 +14,8 @@ from typing import Any
 from tensorboard_gradhealth.curvature.reasons import NotMeasurable
 from tensorboard_gradhealth.signals._base import Signal
 from tensorboard_gradhealth.types import NOT_MEASURED
+
+_LIBRARIES = (os.path.dirname(os.path.dirname(__file__)), os.path.dirname(os.__file__), "<")
 
 
 class MonitorWarning(UserWarning):
@@ -61,4 +64,14 @@ class Guard:
         if what not in self.reports:
             self.reports[what] = reason
             text = f"Gradient Health cannot measure {what}: {reason}. Training goes on."
-            warnings.warn(text, MonitorWarning, stacklevel=2)
+            # With a registry of its own: the next run is to hear of it, too.
+            warnings.warn_explicit(text, MonitorWarning, *_users_line(), registry={})
+
+
+def _users_line() -> tuple[str, int]:
+    """Returns file and line of the innermost call that is not in a library."""
+    for frame, line in traceback.walk_stack(None):
+        file = frame.f_code.co_filename
+        if not (file.startswith(_LIBRARIES) or "site-packages" in file):
+            return file, line
+    return __file__, 0

@@ -78,6 +78,10 @@ class Instrument:
         """Whether the variable or activation of this name was asked for."""
         return self._layers.search(name) is not None
 
+    def names(self, *phases: Phase) -> list[str]:
+        """Returns the names of the signals of these phases that were asked for."""
+        return [signal.spec.name for signal in self._signals if signal.phase in phases]
+
     def wants(self, phase: Phase) -> bool:
         """Whether any signal of this phase was asked for."""
         return any(signal.phase == phase for signal in self._signals)

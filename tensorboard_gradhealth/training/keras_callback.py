@@ -287,6 +287,7 @@ class HealthCallback(keras.callbacks.Callback):
         self._session.not_measured.update(self._guard.reports)
         if self._hooks is not None:
             self._session.facts.update(self._hooks.facts)
+            self._session.not_measured.update(self._hooks.unseen)
         taken, self._untold = self._untold, 0
         self._session.after_steps(taken)
 

@@ -79,6 +79,13 @@ class KerasHooks:
         return {"sample_weights": True} if self._data.weighted else {}
 
     @property
+    def unseen(self) -> dict[str, str]:
+        """Reasons by signals that no step that was traced has told of so far."""
+        if not (self._data.unseen and self._recorder.slots):
+            return {}
+        return dict.fromkeys(self._instrument.names("class", "prediction"), self._data.unseen)
+
+    @property
     def in_place(self) -> bool:
         """Whether Keras trains by the function that was laid in last.
 

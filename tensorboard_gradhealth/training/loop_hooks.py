@@ -213,7 +213,8 @@ class LoopHooks:
                 self._see_inputs([*args, *kwargs.values()][0])
         assert self._activations is not None
         if self._others:  # which are merged activation by activation
-            return original(*args, **kwargs)
+            with self._probes.here():
+                return original(*args, **kwargs)
         with self._activations.one_call():
             return original(*args, **kwargs)
 

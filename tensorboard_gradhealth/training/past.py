@@ -62,13 +62,17 @@ def read_past(log_dir: str | os.PathLike[str], first_step: int) -> Past:
     if not first_step:
         return Past()
     with explaining("the log so far"):
-        provider = open_log_dir(log_dir)
-        if "." not in list_runs(provider, None, ""):
+        if not holds_run(log_dir):
             return Past()
-        reader = RunReader(provider, None, "", ".")
+        reader = RunReader(open_log_dir(log_dir), None, "", ".")
         records = [record for record in reader.records() if record.step < first_step]
         flights = [flight for flight in reader.flights() if flight.last_step < first_step]
         return Past(reader.info(), records, len(flights))
+
+
+def holds_run(log_dir: str | os.PathLike[str]) -> bool:
+    """Whether a log has anything of a training in it."""
+    return "." in list_runs(open_log_dir(log_dir), None, "")
 
 
 def join(before: Array, after: Array, fields: Sequence[str]) -> Array:

@@ -71,6 +71,15 @@ class Probes:
         finally:
             _ACTIVE.reset(token)
 
+    @contextlib.contextmanager
+    def here(self) -> Iterator[None]:
+        """Goes on being the taker in another thread, as each replica of a strategy has its own."""
+        token = _ACTIVE.set(self)
+        try:
+            yield
+        finally:
+            _ACTIVE.reset(token)
+
     def take(self, x: Tensor, name: str, function: Function | None) -> None:
         """Measures one activation."""
         if self._instrument.wants("activation"):

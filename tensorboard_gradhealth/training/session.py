@@ -18,7 +18,7 @@ from tensorboard_gradhealth.training.action_runner import ActionRunner
 from tensorboard_gradhealth.training.columns import Columns
 from tensorboard_gradhealth.training.flight_recorder import FlightRecorder
 from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.past import Past, join, read_past
+from tensorboard_gradhealth.training.past import Past, holds_run, join, read_past
 from tensorboard_gradhealth.training.recorder import Slot, StepRecorder
 from tensorboard_gradhealth.training.replica import Replica, merged_rows, merged_running
 from tensorboard_gradhealth.training.row_groups import RowGroups
@@ -41,6 +41,11 @@ START_SAMPLE = 2**18
 
 RUNNING_GROWTH = 1.25
 """Running statistics are written at steps that grow by this factor: they change ever less."""
+
+_REPLACED = (
+    "{!r} holds the log of an earlier training. This model has not been trained yet, so its log "
+    "replaces that one. To keep both, give each training a directory of its own."
+)
 
 
 class Session:
@@ -238,6 +243,8 @@ class Session:
 
     def _read_past(self) -> Past:
         try:
+            if not self._offset and holds_run(self._writer.log_dir):
+                self._echo(_REPLACED.format(self._writer.log_dir))
             return read_past(self._writer.log_dir, self._offset)
         except UnreadableRun as error:
             self._echo(f"The log in {self._writer.log_dir!r} is started anew: {error}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import threading
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import tensorflow as tf
@@ -16,14 +16,11 @@ def state_variable(initial: Any, name: str) -> Any:
     `tf.function` traces a function a second time once it has seen it create a variable, which
     would double the time until the first step. A thread of its own has no trace to be seen by.
     """
-    made: list[Any] = []
     device = distribution.device()
 
-    def make() -> None:
+    def make() -> Any:
         with tf.device(device):
-            made.append(tf.Variable(initial, trainable=False, name=f"gradhealth_{name}"))
+            return tf.Variable(initial, trainable=False, name=f"gradhealth_{name}")
 
-    thread = threading.Thread(target=make)
-    thread.start()
-    thread.join()
-    return made[0]
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(make).result()

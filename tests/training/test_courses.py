@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -142,3 +143,38 @@ def test_a_fit_goes_on_with_the_traces_of_the_last_one(tmp_path: Path) -> None:
         fit(model, [callback], 1)
     assert len(traces) == first
     assert steps(tmp_path) == list(range(20))
+
+
+def test_a_log_that_is_replaced_is_told_of(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for expected in (False, True):
+        callback = gradhealth.HealthCallback(tmp_path, preset="light")
+        fit(linear(), [callback], 1)
+        assert ("holds the log of an earlier training" in capsys.readouterr().out) == expected
+    assert steps(tmp_path) == list(range(5))
+
+
+def test_labels_of_several_outputs_are_said_not_to_be_measured(tmp_path: Path) -> None:
+    inputs = keras.Input((12,))
+    heads = {name: keras.layers.Dense(3, "softmax", name=name)(inputs) for name in "ab"}
+    model = keras.Model(inputs, heads)
+    model.compile("sgd", dict.fromkeys("ab", "sparse_categorical_crossentropy"))
+    x, y = models.data()
+    callback = gradhealth.HealthCallback(tmp_path, verbose=0)
+    model.fit(x, {"a": y, "b": y}, verbose=0, callbacks=[callback])
+    reasons = read_run(tmp_path).info().not_measured
+    for signal in ("label_counts", "predicted_share", "expected_initial_loss"):
+        assert "one tensor of labels" in reasons[signal]
+
+
+def test_a_warning_points_to_the_line_that_trains_and_comes_with_every_run(tmp_path: Path) -> None:
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("default")
+        for name in ("a", "b"):
+            callback = observer(tmp_path / name)
+            callback._writer.write_record = lambda *_: 1 / 0
+            fit(linear(), [callback], 1)
+    ours = [each for each in told if each.category is MonitorWarning]
+    assert len(ours) == 2
+    assert {Path(each.filename).name for each in ours} == {"courses.py"}
