@@ -25,9 +25,11 @@ from tensorboard_gradhealth.training.keras_probes import KerasProbes
 from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.types import Finding
+from tensorboard_gradhealth.types import Finding, RuleState
 
 RING_STEPS = 64
+
+_NOT_GIVEN = ("self", "__class__")
 
 
 def _guarded(method: Callable[..., None]) -> Callable[..., None]:
@@ -85,6 +87,7 @@ class HealthCallback(keras.callbacks.Callback):
 
     Attributes:
       findings: What was found so far, root causes first. Kept after training.
+      rule_states: What each rule says so far: clean, firing, cleared, or why it cannot judge.
 
     Raises:
       ValueError: An argument is not accepted; the message says what is.
@@ -115,7 +118,9 @@ class HealthCallback(keras.callbacks.Callback):
         on_finding: Sequence[OnFinding] = (),
         verbose: int = 1,
     ) -> None:
+        given = {name: value for name, value in locals().items() if name not in _NOT_GIVEN}
         super().__init__()
+        self._given = given
         self._probing = arguments.probing(probe_data, probe_batch_size, max_share)
         self._options = arguments.options(
             preset=preset,
@@ -143,10 +148,19 @@ class HealthCallback(keras.callbacks.Callback):
         self._sampling = SampleCadence(0)
         self._untold = 0  # steps that the session has not heard of
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> HealthCallback:
+        """Returns a callback made from the same arguments; tuners copy callbacks for each trial."""
+        return type(self)(**self._given)
+
     @property
     def findings(self) -> list[Finding]:
         """Findings of this run so far, root causes first, each followed by its consequences."""
         return self._session.findings if self._session else []
+
+    @property
+    def rule_states(self) -> list[RuleState]:
+        """What each rule says so far, also why it cannot judge; nothing before the first record."""
+        return self._session.rule_states if self._session else []
 
     def set_model(self, model: keras.Model) -> None:
         """Takes note of the model; Keras calls it for `evaluate` and `predict`, too.

@@ -26,7 +26,7 @@ from tensorboard_gradhealth.training.recorder import StepRecorder
 from tensorboard_gradhealth.training.replica import Replica
 from tensorboard_gradhealth.training.session import Session
 from tensorboard_gradhealth.training.step_versions import StepVersions
-from tensorboard_gradhealth.types import Finding
+from tensorboard_gradhealth.types import Finding, RuleState
 
 Tensor = Any
 T = TypeVar("T")
@@ -101,6 +101,7 @@ class HealthMonitor:
 
     Attributes:
       findings: What was found so far, root causes first. Kept after `close`.
+      rule_states: What each rule says so far: clean, firing, cleared, or why it cannot judge.
       should_stop: Whether an action of `on_finding` wants the loop to end; it is for the loop to
         look at it.
 
@@ -182,6 +183,11 @@ class HealthMonitor:
     def findings(self) -> list[Finding]:
         """Findings of this run so far, root causes first, each followed by its consequences."""
         return self._session.findings if self._session else []
+
+    @property
+    def rule_states(self) -> list[RuleState]:
+        """What each rule says so far, also why it cannot judge; nothing before the first record."""
+        return self._session.rule_states if self._session else []
 
     def step(self, function: Callable[..., T], *args: Any, **kwargs: Any) -> T:
         """Takes one training step, `function(*args, **kwargs)`, and measures it.

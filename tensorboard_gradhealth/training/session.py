@@ -119,6 +119,11 @@ class Session:
         """All findings so far, root causes first, each followed by its consequences."""
         return list(self._engine.findings) if self._engine else []
 
+    @property
+    def rule_states(self) -> list[RuleState]:
+        """What each rule says so far; nothing before the first record."""
+        return self._engine.states() if self._engine else []
+
     def after_steps(self, count: int) -> None:
         """Says that `count` more steps were taken; reads and judges when a window is due."""
         self._taken += count
@@ -206,8 +211,7 @@ class Session:
 
     def summary(self) -> str:
         """Returns the closing words: what was found, what was checked and what was not."""
-        states = self._engine.states() if self._engine else []
-        return text.render_summary(self.findings, states)
+        return text.render_summary(self.findings, self.rule_states)
 
     def _windows(self, first: int, rows: Array) -> Iterator[Window]:
         """Folds steps; the first one that is not finite ends its window, so that it is told now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import subprocess
 import sys
 from pathlib import Path
@@ -240,6 +241,15 @@ def test_a_directory_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -
     (tmp_path / "file").write_text("not a directory")
     with pytest.raises(OSError, match="file"):
         gradhealth.HealthCallback(tmp_path / "file" / "run")
+
+
+def test_a_copy_is_a_callback_of_the_same_arguments(tmp_path: Path) -> None:
+    """As tuners make one for each trial."""
+    copied = copy.deepcopy(gradhealth.HealthCallback(tmp_path, preset="light", verbose=0))
+    fit(models.compiled("mlp"), copied)
+    assert "update_ratio" not in read(tmp_path).info().signals
+    assert {state.state for state in copied.rule_states} <= {"clean", "not evaluated"}
+    assert len(copied.rule_states) == 22
 
 
 def test_an_uncompiled_model_is_refused(tmp_path: Path) -> None:
