@@ -109,6 +109,7 @@ PLAIN = {
     "mixer": "classes labels",
     "depthwise_cnn": "classes labels",
     "dense_cnn": "classes binary values",
+    "parallel_cnn": "classes binary values",
     "denoiser": "copy",
     "tcn": "classes values binary",
     "birnn": "classes binary",
@@ -125,13 +126,14 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "momentum",
         "flat_mlp/classes cnn_bn/classes cnn/classes deep_mlp/classes gated_mlp/classes "
-        "residual_mlp/classes depthwise_cnn/classes dense_cnn/classes two_towers/classes",
+        "residual_mlp/classes depthwise_cnn/classes parallel_cnn/classes dense_cnn/classes "
+        "two_towers/classes",
         changed(optimizer=lambda: SGD(0.05, momentum=0.9, nesterov=True)),
     ),
     Healthy(
         "gradient_descent",
         "flat_mlp/classes mlp/values deep_mlp/values gated_mlp/values cnn/classes "
-        "two_towers/values dense_cnn/classes residual_mlp/classes",
+        "two_towers/values parallel_cnn/classes dense_cnn/classes residual_mlp/classes",
         changed(optimizer=lambda: SGD(0.1), epochs=16),
     ),
     Healthy(
@@ -147,12 +149,12 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "quick_adam",
         "flat_mlp/classes mlp/values cnn/classes deep_mlp/classes gated_mlp/classes "
-        "two_towers/classes tcn/values dense_cnn/classes",
+        "two_towers/classes tcn/values parallel_cnn/classes dense_cnn/classes",
         changed(optimizer=lambda: Adam(1e-2)),
     ),
     Healthy(
         "patient_adam",
-        "flat_mlp/classes cnn/classes residual_mlp/classes dense_cnn/classes",
+        "flat_mlp/classes cnn/classes residual_mlp/classes parallel_cnn/classes dense_cnn/classes",
         changed(optimizer=lambda: Adam(2e-4), epochs=20),
     ),
     Healthy(
@@ -164,13 +166,13 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "to_zero_loss",
         "flat_mlp/classes cnn_bn/classes cnn/classes transformer/classes residual_mlp/classes "
-        "dense_cnn/classes depthwise_cnn/classes",
+        "parallel_cnn/classes dense_cnn/classes depthwise_cnn/classes",
         changed(epochs=25, samples=500, optimizer=lambda: Adam(1e-2)),
     ),
     Healthy(
         "dropout",
         "mlp/classes flat_mlp/classes deep_mlp/labels gated_mlp/labels cnn/classes "
-        "residual_mlp/classes dense_cnn/classes two_towers/labels",
+        "residual_mlp/classes parallel_cnn/classes dense_cnn/classes two_towers/labels",
         changed(after=lambda: [layers.Dropout(0.5)], epochs=15),
     ),
     Healthy(
@@ -187,7 +189,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "weight_penalty",
         "mlp/classes flat_mlp/classes cnn/classes deep_mlp/values gated_mlp/values "
-        "two_towers/values dense_cnn/classes depthwise_cnn/classes",
+        "two_towers/values parallel_cnn/classes dense_cnn/classes depthwise_cnn/classes",
         _hidden(kernel_regularizer=keras.regularizers.L2(1e-4)),
     ),
     Healthy(
@@ -198,7 +200,8 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "gelu",
-        "flat_mlp/classes cnn/values mixer/classes dense_cnn/values vit/classes",
+        "flat_mlp/classes cnn/values mixer/classes parallel_cnn/values dense_cnn/values "
+        "vit/classes",
         changed(activation="gelu"),
     ),
     Healthy(
@@ -220,7 +223,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "he_normal",
         "mlp/classes deep_mlp/classes gated_mlp/classes cnn/values two_towers/classes "
-        "dense_cnn/values tcn/classes",
+        "parallel_cnn/values dense_cnn/values tcn/classes",
         _hidden(kernel_initializer="he_normal"),
     ),
     Healthy(
@@ -237,7 +240,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "half_precision",
         "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
-        "residual_mlp/classes dense_cnn/classes tcn/values",
+        "residual_mlp/classes parallel_cnn/classes dense_cnn/classes tcn/values",
         changed(policy="mixed_float16"),
     ),
     Healthy(
@@ -253,17 +256,17 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "accumulation",
         "flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes two_towers/classes "
-        "dense_cnn/classes residual_mlp/classes",
+        "parallel_cnn/classes dense_cnn/classes residual_mlp/classes",
         changed(batch_size=8, optimizer=lambda: Adam(2e-3, gradient_accumulation_steps=4)),
     ),
     Healthy(
         "averaged_weights",
-        "cnn_bn/classes cnn/classes depthwise_cnn/classes dense_cnn/classes",
+        "cnn_bn/classes cnn/classes depthwise_cnn/classes parallel_cnn/classes dense_cnn/classes",
         changed(optimizer=lambda: Adam(2e-3, use_ema=True, ema_momentum=0.95)),
     ),
     Healthy(
         "many_steps_at_once",
-        "flat_mlp/classes cnn/classes residual_mlp/classes dense_cnn/classes",
+        "flat_mlp/classes cnn/classes residual_mlp/classes parallel_cnn/classes dense_cnn/classes",
         changed(compile={"steps_per_execution": 5}),
     ),
     Healthy(
@@ -292,7 +295,8 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "logits",
-        "flat_mlp/classes cnn/classes transformer/classes mixer/classes dense_cnn/classes "
+        "flat_mlp/classes cnn/classes transformer/classes mixer/classes parallel_cnn/classes "
+        "dense_cnn/classes "
         "tcn/classes",
         changed(
             head={"activation": None},
@@ -325,7 +329,7 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "rescaled_pixels",
-        "flat_mlp/classes cnn/classes dense_cnn/classes residual_mlp/classes",
+        "flat_mlp/classes cnn/classes parallel_cnn/classes dense_cnn/classes residual_mlp/classes",
         changed(prepare=(_pixels,), entry=lambda: [layers.Rescaling(1 / 255)]),
     ),
     Healthy(
@@ -339,12 +343,12 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "imbalanced_but_learnt",
         "flat_mlp/binary mlp/binary cnn/classes transformer/classes residual_mlp/binary "
-        "dense_cnn/classes two_towers/binary",
+        "parallel_cnn/classes dense_cnn/classes two_towers/binary",
         changed(prepare=(_rare_but_clear,), samples=1500, epochs=20),
     ),
     Healthy(
         "class_weights",
-        "flat_mlp/classes cnn/binary dense_cnn/binary residual_mlp/classes",
+        "flat_mlp/classes cnn/binary parallel_cnn/binary dense_cnn/binary residual_mlp/classes",
         changed(prepare=(_rare_but_clear,), samples=1500, epochs=20, fit=_class_weights),
     ),
     Healthy(
@@ -360,7 +364,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "fine_tuning",
         "flat_mlp/classes cnn_bn/classes cnn/classes transformer/classes residual_mlp/classes "
-        "dense_cnn/classes vit/classes",
+        "parallel_cnn/classes dense_cnn/classes vit/classes",
         changed(adapt=_fine_tuned),
     ),
     Healthy(
@@ -377,7 +381,8 @@ HEALTHY: tuple[Healthy, ...] = (
     ),
     Healthy(
         "four_samples",
-        "mlp/values flat_mlp/classes gru/values cnn/classes tcn/values dense_cnn/classes "
+        "mlp/values flat_mlp/classes gru/values cnn/classes tcn/values parallel_cnn/classes "
+        "dense_cnn/classes "
         "two_towers/values",
         changed(samples=4, batch_size=4, epochs=6),
         "six steps on four samples",
@@ -392,7 +397,7 @@ HEALTHY: tuple[Healthy, ...] = (
     Healthy(
         "one_epoch",
         "flat_mlp/classes lstm/classes cnn/classes gru/values residual_mlp/classes "
-        "bilstm/classes dense_cnn/classes",
+        "bilstm/classes parallel_cnn/classes dense_cnn/classes",
         changed(epochs=1),
         "25 steps are too few",
     ),

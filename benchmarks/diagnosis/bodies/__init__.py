@@ -40,6 +40,7 @@ CHOOSE: dict[str, Body] = {
     "cnn": Body("images", convolutional.cnn, 2),
     "cnn_bn": Body("images", convolutional.cnn_bn, 3),
     "resnet": Body("images", convolutional.resnet, 2),
+    "dense_cnn": Body("images", convolutional.dense_cnn, 3),
     "conv_autoencoder": Body("images", convolutional.conv_autoencoder, 3, has_head=True),
     "rnn": Body("series", sequences.recurrent(layers.SimpleRNN), 1),
     "lstm": Body("series", sequences.recurrent(layers.LSTM), 1),
@@ -53,7 +54,7 @@ REPORT: dict[str, Body] = {
     "residual_mlp": Body("flat", dense.residual_mlp, 3),
     "mixer": Body("images", dense.mixer, 2),
     "depthwise_cnn": Body("images", convolutional.depthwise_cnn, 3),
-    "dense_cnn": Body("images", convolutional.dense_cnn, 3),
+    "parallel_cnn": Body("images", convolutional.parallel_cnn, 2),
     "denoiser": Body("images", convolutional.denoiser, 3, has_head=True),
     "tcn": Body("series", sequences.tcn, 3),
     "birnn": Body("series", sequences.both_ways(layers.SimpleRNN), 1),
@@ -66,5 +67,5 @@ BODIES = {**CHOOSE, **REPORT}
 PARTS: dict[str, tuple[str, ...]] = {"choose": tuple(CHOOSE), "report": tuple(REPORT)}
 """Which bodies serve to choose thresholds and which to report: none does both."""
 
-SEEDS: dict[str, int] = {"choose": 0, "report": 2000}
+SEEDS: dict[str, int] = {"choose": 0, "report": 4000}
 """The first seed of each part."""

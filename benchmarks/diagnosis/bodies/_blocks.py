@@ -24,10 +24,10 @@ def dense(x: Any, setup: Setup, units: int, name: str) -> Any:
     return through(setup.after(), layer(x))
 
 
-def conv(x: Any, setup: Setup, filters: int, name: str, strides: int = 1) -> Any:
-    """A convolution of 3 by 3 with what the setup wants after it."""
+def conv(x: Any, setup: Setup, filters: int, name: str, strides: int = 1, size: int = 3) -> Any:
+    """A convolution of `size` by `size` with what the setup wants after it."""
     options = {"strides": strides, "padding": "same", "activation": setup.activation}
-    layer = layers.Conv2D(filters, 3, name=name, **options, **setup.hidden)
+    layer = layers.Conv2D(filters, size, name=name, **options, **setup.hidden)
     return through(setup.after(), layer(x))
 
 

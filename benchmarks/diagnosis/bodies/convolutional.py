@@ -68,6 +68,17 @@ def dense_cnn(x: Any, setup: Setup, depth: int) -> Any:
     return dense(layers.Flatten(name="flatten")(x), setup, 32, f"hidden{depth + 1}")
 
 
+def parallel_cnn(x: Any, setup: Setup, depth: int) -> Any:
+    """Convolutions of two sizes side by side, and the strongest answer of each channel."""
+    for number in range(1, depth + 1):
+        near = conv(x, setup, 12, f"hidden{number}")
+        far = conv(x, setup, 12, f"hidden{number}_far", size=5)
+        x = layers.Concatenate(name=f"join{number}")([near, far])
+        if number == 1:
+            x = layers.MaxPooling2D(name="pool")(x)
+    return layers.GlobalMaxPooling2D(name="strongest")(x)
+
+
 def conv_autoencoder(x: Any, setup: Setup, depth: int) -> Any:
     """Down to 2 by 2 and up again."""
     x = conv(x, setup, 16, "hidden1", strides=2)

@@ -44,7 +44,8 @@ FAULTS: tuple[Fault, ...] = (
         "stopped_gradient",
         "a stop_gradient that was left in",
         "mlp/classes flat_mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
-        "transformer/classes two_towers/classes dense_cnn/classes vit/classes mixer/classes",
+        "transformer/classes two_towers/classes parallel_cnn/classes dense_cnn/classes vit/classes "
+        "mixer/classes",
         changed(after=lambda: [StopGradient()]),
         ("frozen_layer",),
         "hidden",
@@ -53,7 +54,7 @@ FAULTS: tuple[Fault, ...] = (
         "rounded",
         "rounding between the layers, which no gradient passes",
         "flat_mlp/classes lstm/classes cnn/classes deep_mlp/values gated_mlp/values "
-        "two_towers/values dense_cnn/classes tcn/classes",
+        "two_towers/values parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(after=lambda: [Round()]),
         ("frozen_layer",),
         "hidden|recurrent",
@@ -62,7 +63,7 @@ FAULTS: tuple[Fault, ...] = (
         "strong_decay",
         "weight decay that leaves nothing of the weights",
         "flat_mlp/classes mlp/classes cnn/classes deep_mlp/classes gated_mlp/classes "
-        "two_towers/classes dense_cnn/classes tcn/classes",
+        "two_towers/classes parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_regularizer": keras.regularizers.L2(3.0)}),
         ("loss_plateau", "vanishing_gradients"),
     ),
@@ -85,7 +86,7 @@ FAULTS: tuple[Fault, ...] = (
         "shuffled_labels",
         "labels that no longer belong to their inputs",
         "mlp/binary flat_mlp/classes deep_mlp/binary gated_mlp/binary cnn/classes "
-        "two_towers/binary residual_mlp/classes dense_cnn/classes",
+        "two_towers/binary residual_mlp/classes parallel_cnn/classes dense_cnn/classes",
         changed(
             prepare=(_shuffled_labels,),
             samples=128,

@@ -46,7 +46,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "log_of_zero",
         "a hand-made cross-entropy over outputs that can be zero",
-        "flat_mlp/classes cnn_bn/classes cnn/classes gru/classes dense_cnn/classes "
+        "flat_mlp/classes cnn_bn/classes cnn/classes gru/classes parallel_cnn/classes "
+        "dense_cnn/classes "
         "residual_mlp/classes bilstm/classes",
         changed(head={"activation": "relu"}, loss=plain_cross_entropy),
         ("nonfinite_values", "output_loss_mismatch"),
@@ -63,7 +64,7 @@ FAULTS: tuple[Fault, ...] = (
         "division_by_zero",
         "a hand-made normalisation without an epsilon",
         "mlp/values flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
-        "two_towers/classes dense_cnn/classes tcn/classes",
+        "two_towers/classes parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(prepare=(_blank_samples,), after=lambda: [Normalise()]),
         ("nonfinite_values",),
         "normalise|hidden",
@@ -72,7 +73,7 @@ FAULTS: tuple[Fault, ...] = (
         "pure_float16",
         "16-bit weights, and an epsilon that is zero in 16 bits",
         "mlp/classes flat_mlp/classes deep_mlp/classes gated_mlp/classes cnn/classes "
-        "two_towers/classes dense_cnn/classes residual_mlp/classes",
+        "two_towers/classes parallel_cnn/classes dense_cnn/classes residual_mlp/classes",
         changed(policy="float16"),
         ("nonfinite_values",),
     ),

@@ -31,7 +31,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "relu_for_values",
         "ReLU on targets that are negative too",
-        "flat_mlp/values lstm/values cnn/values transformer/values dense_cnn/values "
+        "flat_mlp/values lstm/values cnn/values transformer/values parallel_cnn/values "
+        "dense_cnn/values "
         "tcn/values residual_mlp/values bilstm/values",
         changed(head={"activation": "relu"}),
         HEAD,
@@ -50,7 +51,7 @@ FAULTS: tuple[Fault, ...] = (
         "softmax_twice",
         "a Softmax layer after a softmax",
         "flat_mlp/classes lstm/classes cnn/classes transformer/classes mixer/classes "
-        "bilstm/classes dense_cnn/classes",
+        "bilstm/classes parallel_cnn/classes dense_cnn/classes",
         changed(after_head=lambda: [layers.Softmax(name="softmax")]),
         HEAD,
         "head|softmax",
@@ -59,7 +60,7 @@ FAULTS: tuple[Fault, ...] = (
         "softmax_for_labels",
         "softmax where several labels can be true at once",
         "mlp/labels cnn_bn/labels deep_mlp/labels gated_mlp/labels cnn/labels "
-        "two_towers/labels dense_cnn/labels vit/labels",
+        "two_towers/labels parallel_cnn/labels dense_cnn/labels vit/labels",
         changed(head={"activation": "softmax"}),
         HEAD,
         "head",

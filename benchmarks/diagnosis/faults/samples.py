@@ -66,8 +66,9 @@ FAULTS: tuple[Fault, ...] = (
     Fault(
         "raw_pixels",
         "pixels from 0 to 255",
-        "flat_mlp/classes flat_mlp/values cnn/classes cnn/values dense_cnn/classes "
-        "dense_cnn/values",
+        "flat_mlp/classes flat_mlp/values cnn/classes cnn/values parallel_cnn/classes "
+        "dense_cnn/classes "
+        "parallel_cnn/values dense_cnn/values",
         inputs(lambda x, random: 255 * x, optimizer=lambda: SGD(0.05)),
         ("unscaled_inputs",),
     ),
@@ -90,7 +91,7 @@ FAULTS: tuple[Fault, ...] = (
         "unscaled_targets",
         "targets in the thousands",
         "mlp/values lstm/values cnn/values deep_mlp/values gated_mlp/values two_towers/values "
-        "tcn/values dense_cnn/values",
+        "tcn/values parallel_cnn/values dense_cnn/values",
         _targets(lambda y: 500 * y + 3000),
         ("unscaled_inputs",),
     ),
@@ -122,7 +123,7 @@ FAULTS: tuple[Fault, ...] = (
         "corrupt_batch",
         "one batch ten thousand times too large",
         "mlp/values flat_mlp/values deep_mlp/values gated_mlp/values cnn/values "
-        "two_towers/values tcn/values dense_cnn/values",
+        "two_towers/values tcn/values parallel_cnn/values dense_cnn/values",
         changed(prepare=(_corrupt_batch,), fit=lambda data: {"shuffle": False}),
         ("unscaled_inputs", "loss_spike", "gradient_spike"),
         begins=15,
@@ -131,7 +132,7 @@ FAULTS: tuple[Fault, ...] = (
         "sorted_labels",
         "samples sorted by class and not shuffled",
         "flat_mlp/classes lstm/classes cnn/classes transformer/classes residual_mlp/classes "
-        "bilstm/classes dense_cnn/classes",
+        "bilstm/classes parallel_cnn/classes dense_cnn/classes",
         changed(
             prepare=(_sorted,),
             fit=lambda data: {"shuffle": False},

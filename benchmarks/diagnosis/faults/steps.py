@@ -41,7 +41,7 @@ FAULTS: tuple[Fault, ...] = (
         "sgd_rate_high",
         "gradient descent with a learning rate a hundred times too high",
         "mlp/values flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes "
-        "two_towers/values dense_cnn/classes tcn/classes",
+        "two_towers/values parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(optimizer=lambda: SGD(5.0)),
         LARGE,
     ),
@@ -57,7 +57,7 @@ FAULTS: tuple[Fault, ...] = (
         "rate_jumps",
         "a schedule that raises the rate a thousandfold in the middle",
         "flat_mlp/classes lstm/classes cnn/classes deep_mlp/classes gated_mlp/classes "
-        "residual_mlp/classes bilstm/classes dense_cnn/classes",
+        "residual_mlp/classes bilstm/classes parallel_cnn/classes dense_cnn/classes",
         changed(optimizer=_jumping),
         (*LARGE, "loss_divergence"),
         begins=120,
@@ -91,7 +91,7 @@ FAULTS: tuple[Fault, ...] = (
         "clipping_too_strong",
         "gradients clipped to a norm of 0.00001",
         "mlp/classes lstm/values deep_mlp/classes gated_mlp/classes cnn/values "
-        "two_towers/classes bilstm/values dense_cnn/values",
+        "two_towers/classes bilstm/values parallel_cnn/values dense_cnn/values",
         changed(optimizer=lambda: SGD(0.1, clipnorm=1e-5)),
         SMALL,
     ),

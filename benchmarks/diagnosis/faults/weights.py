@@ -28,7 +28,7 @@ FAULTS: tuple[Fault, ...] = (
         "zero_weights",
         "hidden kernels that start from zero",
         "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/classes "
-        "two_towers/classes dense_cnn/classes tcn/classes",
+        "two_towers/classes parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_initializer": "zeros"}),
         (START,),
         "hidden",
@@ -37,7 +37,7 @@ FAULTS: tuple[Fault, ...] = (
         "equal_weights",
         "hidden kernels whose weights are all the same",
         "mlp/classes flat_mlp/classes deep_mlp/values gated_mlp/values cnn/classes "
-        "two_towers/values dense_cnn/classes tcn/classes",
+        "two_towers/values parallel_cnn/classes dense_cnn/classes tcn/classes",
         changed(hidden={"kernel_initializer": keras.initializers.Constant(0.05)}),
         (START,),
         "hidden",
@@ -46,7 +46,7 @@ FAULTS: tuple[Fault, ...] = (
         "huge_weights",
         "hidden kernels that start twenty times too large",
         "flat_mlp/classes mlp/values deep_mlp/classes gated_mlp/classes cnn/values "
-        "two_towers/classes dense_cnn/values tcn/values",
+        "two_towers/classes parallel_cnn/values dense_cnn/values tcn/values",
         changed(hidden={"kernel_initializer": _normal(3.0)}),
         (START,),
         "hidden",
@@ -64,7 +64,7 @@ FAULTS: tuple[Fault, ...] = (
         "saturated_tanh",
         "tanh at its ends from the start",
         "mlp/classes flat_mlp/values deep_mlp/binary gated_mlp/binary cnn/classes "
-        "two_towers/binary tcn/classes dense_cnn/classes",
+        "two_towers/binary tcn/classes parallel_cnn/classes dense_cnn/classes",
         changed(hidden={"kernel_initializer": _normal(6.0)}, activation="tanh"),
         ("saturated_activations", START),
         "hidden",
