@@ -193,15 +193,17 @@ class HealthCallback(keras.callbacks.Callback):
         Not before, because other callbacks may restore weights, or compile, when a fit begins.
         """
         if self._hooks is not None:
-            if self._hooks.model is model and self._hooks.reusable:
-                self._hooks.install()
-                return True
             self._hooks.remove()
         if hooked(model):
             reason = "another HealthCallback measures this fit; give it one of them"
             self._guard.report("the run any further", reason)
             return False
         session = self._session or self._start(model)
+        known = ("epochs", "steps")
+        session.facts.update({k: v for k, v in self.params.items() if k in known})
+        if self._hooks is not None and self._hooks.model is model and self._hooks.reusable:
+            self._hooks.install()
+            return True
         self._follow(model, session)
         self._hooks = KerasHooks(model, self._instrument, self._recorder, self._guard, self._others)
         self._hooks.install()
@@ -247,8 +249,6 @@ class HealthCallback(keras.callbacks.Callback):
         """Takes over how a model is compiled, which may be otherwise than before."""
         session.read()  # what the ring holds
         self._actions.model = model
-        known = ("epochs", "steps")
-        session.facts.update({k: v for k, v in self.params.items() if k in known})
         session.facts.update(model_facts.facts(model))
         for recorder in (self._recorder, *(other.recorder for other in self._others)):
             recorder.capacity = RING_STEPS + int(model.steps_per_execution)
