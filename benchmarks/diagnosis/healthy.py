@@ -10,8 +10,8 @@ import numpy as np
 from keras import layers
 
 from benchmarks.diagnosis.adversarial import Adversarial
-from benchmarks.diagnosis.architectures import Change, changed
 from benchmarks.diagnosis.data import Data
+from benchmarks.diagnosis.setups import Change, changed
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 

@@ -15,11 +15,12 @@ import keras
 import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
-from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.architectures import build, load_data
 from benchmarks.diagnosis.bodies import PARTS, SEEDS
 from benchmarks.diagnosis.faults import FAULTS, Fault
 from benchmarks.diagnosis.healthy import HEALTHY, Healthy
 from benchmarks.diagnosis.recorder import SeriesRecorder
+from benchmarks.diagnosis.setups import Setup
 
 RUNS_PER_PROCESS = 40
 """TensorFlow does not give back all that a run took."""
@@ -108,8 +109,8 @@ def train(run: Run, log_dir: Path, preset: str = "standard") -> str:
     keras.backend.clear_session()
     keras.utils.set_random_seed(run.seed)
     setup = run.setup
-    data = setup.data(run.seed)
-    model = setup.model(data)
+    data = load_data(setup, run.seed)
+    model = build(setup, data)
     recorder = SeriesRecorder(data, setup.task)
     health = gradhealth.HealthCallback(directory, preset=preset, verbose=0)
     history = model.fit(

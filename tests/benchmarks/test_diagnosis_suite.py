@@ -10,6 +10,7 @@ import keras
 import numpy as np
 import pytest
 
+from benchmarks.diagnosis.architectures import build, load_data
 from benchmarks.diagnosis.bodies import PARTS
 from benchmarks.diagnosis.data import TASKS, Array, load
 from benchmarks.diagnosis.faults import FAULTS, Fault
@@ -85,11 +86,11 @@ def test_a_series_survives_its_file(tmp_path: Path) -> None:
 def test_the_recorder_leaves_the_training_as_it_is() -> None:
     (run,) = runs("choose", 1, "healthy/plain_cnn_bn")
     setup = dataclasses.replace(run.setup, samples=352)  # eleven steps
-    data = setup.data(0)
+    data = load_data(setup, 0)
 
     def trained(*callbacks: Any) -> list[Array]:
         keras.utils.set_random_seed(0)
-        model = setup.model(data)
+        model = build(setup, data)
         model.fit(data.x, data.y, batch_size=32, epochs=1, verbose=0, callbacks=list(callbacks))
         return [variable.numpy() for variable in model.variables]
 

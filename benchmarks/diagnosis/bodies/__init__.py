@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import layers
 
 from benchmarks.diagnosis.bodies import convolutional, dense, sequences
-
-if TYPE_CHECKING:
-    from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.setups import Setup
 
 
 @dataclasses.dataclass(frozen=True)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import keras
 from keras import layers
 
-if TYPE_CHECKING:
-    from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.setups import Setup
 
 
 def through(these: list[Any], x: Any) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import layers
 
 from benchmarks.diagnosis.bodies._blocks import batch_norm, conv, dense, through
-
-if TYPE_CHECKING:
-    from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.setups import Setup
 
 
 def cnn(x: Any, setup: Setup, depth: int) -> Any:

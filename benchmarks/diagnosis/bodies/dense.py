@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import layers
 
 from benchmarks.diagnosis.bodies._blocks import dense, through
-
-if TYPE_CHECKING:
-    from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.setups import Setup
 
 
 def mlp(width: int) -> Callable[[Any, Setup, int], Any]:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from keras import layers
 
 from benchmarks.diagnosis.bodies._blocks import Positions, dense, through
 from benchmarks.diagnosis.data import VOCABULARY
-
-if TYPE_CHECKING:
-    from benchmarks.diagnosis.architectures import Setup
+from benchmarks.diagnosis.setups import Setup
 
 
 def recurrent(cell: type[Any]) -> Callable[[Any, Setup, int], Any]:

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.diagnosis.architectures import Change, changed
 from benchmarks.diagnosis.data import Array
+from benchmarks.diagnosis.setups import Change, changed
 
 
 @dataclasses.dataclass(frozen=True)

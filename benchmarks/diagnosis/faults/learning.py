@@ -9,9 +9,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.diagnosis.architectures import changed
 from benchmarks.diagnosis.data import Data
 from benchmarks.diagnosis.faults._base import Fault
+from benchmarks.diagnosis.setups import changed
 
 Adam = keras.optimizers.Adam
 

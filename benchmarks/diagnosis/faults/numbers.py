@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from keras import layers, ops
 
-from benchmarks.diagnosis.architectures import changed
 from benchmarks.diagnosis.data import Array, Data
 from benchmarks.diagnosis.faults._base import Fault
+from benchmarks.diagnosis.setups import changed
 
 
 def _blank_samples(data: Data, random: np.random.Generator) -> Data:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from keras import layers
 
-from benchmarks.diagnosis.architectures import changed
 from benchmarks.diagnosis.faults._base import Fault
+from benchmarks.diagnosis.setups import changed
 
 HEAD = ("output_loss_mismatch",)
 

@@ -8,9 +8,9 @@ from collections.abc import Callable
 import keras
 import numpy as np
 
-from benchmarks.diagnosis.architectures import Change, changed
 from benchmarks.diagnosis.data import Array, Data
 from benchmarks.diagnosis.faults._base import Fault, inputs
+from benchmarks.diagnosis.setups import Change, changed
 
 SGD = keras.optimizers.SGD
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import keras
 
-from benchmarks.diagnosis.architectures import changed
 from benchmarks.diagnosis.faults._base import Fault
+from benchmarks.diagnosis.setups import changed
 
 SGD, Adam = keras.optimizers.SGD, keras.optimizers.Adam
 SMALL = ("learning_rate_too_low",)

@@ -7,8 +7,8 @@ from typing import Any
 import keras
 from keras import ops
 
-from benchmarks.diagnosis.architectures import changed
 from benchmarks.diagnosis.faults._base import Fault
+from benchmarks.diagnosis.setups import changed
 
 SGD = keras.optimizers.SGD
 START = "poor_initialization"
