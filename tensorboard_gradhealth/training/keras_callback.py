@@ -135,6 +135,7 @@ class HealthCallback(keras.callbacks.Callback):
         self._options = dataclasses.replace(self._options, signals=shielded)
         self._actions = ActionRunner(self._options.actions, self._stop, self._print)
         self._broken = False
+        self._started = False
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
         self._probes: KerasProbes | None = None
@@ -207,13 +208,11 @@ class HealthCallback(keras.callbacks.Callback):
             folder=self._options.folder,
             engine_options=self._options.engine,
             echo=self._print,
-            first_step=_steps_taken(model),
             others=self._others,
             actions=self._actions,
             groups=self._options.groups,
         )
         self._session.facts.update(model_facts.facts(model))
-        self._session.start(keras_model.described(model))
 
     @_guarded
     def on_train_begin(self, logs: Any = None) -> None:
@@ -228,6 +227,8 @@ class HealthCallback(keras.callbacks.Callback):
     @_guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
         assert self._hooks is not None and self._probes is not None
+        if not self._started:
+            self._begin()
         self._tell_session()
         probed = self._probes.due(self._steps)
         full = probed or self._sampling.due(self._steps)
@@ -251,6 +252,15 @@ class HealthCallback(keras.callbacks.Callback):
         assert self._session is not None
         self._session.epoch(_numbers(logs or {}))
         self._tell_session()
+
+    def _begin(self) -> None:
+        """Starts the session at the step that the model is at.
+
+        Only now: `BackupAndRestore` loads its checkpoint in `on_train_begin`.
+        """
+        assert self._session is not None
+        self._started = True
+        self._session.start(keras_model.described(self.model), _steps_taken(self.model))
 
     def _tell_session(self) -> None:
         """Lets the session read the steps that were taken.

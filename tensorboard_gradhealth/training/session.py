@@ -140,14 +140,18 @@ class Session:
         for window in self._windows(first, rows):
             self._take(window, engine)
 
-    def start(self, variables: Iterable[tuple[Row, Any]]) -> None:
+    def start(self, variables: Iterable[tuple[Row, Any]], first_step: int | None = None) -> None:
         """Takes in what variables hold before the first step; it goes into the first record.
 
         A training that goes on from a checkpoint has had its first step before.
 
         Args:
           variables: Keras or TensorFlow variables with their rows.
+          first_step: Replaces the one given to the session, which was made before a checkpoint
+            was loaded.
         """
+        if first_step is not None:
+            self._offset = self._last_step = first_step
         if self._offset:
             return
         chosen = [pair for pair in variables if self._instrument.selects(pair[0].name)]

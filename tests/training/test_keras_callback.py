@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import subprocess
 import sys
 from pathlib import Path
@@ -116,6 +117,26 @@ def test_a_new_process_goes_on_counting_from_the_optimizer(tmp_path: Path) -> No
     fit(model, gradhealth.HealthCallback(tmp_path, verbose=0))
     fit(model, gradhealth.HealthCallback(tmp_path, verbose=0))
     assert [record.step for record in read(tmp_path).records()] == list(range(16))
+
+
+@pytest.mark.parametrize("restored_first", [True, False])
+def test_an_interrupted_fit_resumes_from_its_backup(restored_first: bool, tmp_path: Path) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
+            if epoch == 1:
+                raise KeyboardInterrupt
+
+    x, y = models.data()
+    for others in ([Interrupt()], []):
+        backup = keras.callbacks.BackupAndRestore(tmp_path / "backup")
+        callback = gradhealth.HealthCallback(tmp_path / "log", verbose=0)
+        callbacks = [backup, callback] if restored_first else [callback, backup]
+        fresh = models.compiled("mlp")  # as a new process has it
+        with contextlib.suppress(KeyboardInterrupt):
+            fresh.fit(x, y, epochs=2, verbose=0, callbacks=[*callbacks, *others])
+    steps = [record.step for record in read(tmp_path / "log").records()]
+    assert steps == list(range(int(fresh.optimizer.iterations.numpy())))
+    assert len(steps) % 2 == 0  # both epochs, each once
 
 
 @pytest.mark.slow
