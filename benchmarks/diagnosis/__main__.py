@@ -1,9 +1,9 @@
 """How good the diagnoses are: `python -m benchmarks.diagnosis`.
 
-Trains networks with mistakes that people make and networks that are trained well, and counts how
-often Gradient Health and five published rule sets find, name and place what is wrong, and how
-often they cry wolf. One part of the suite, with its own architectures and seeds, is there to
-choose thresholds by; only the other is quoted.
+Trains networks with mistakes that people make, and healthy networks. Counts how often Gradient
+Health and five published rule sets find, name and locate what is wrong, and how often they raise
+false alarms. One part of the suite, with its own architectures and seeds, is for choosing
+thresholds; only results on the other part are quoted.
 """
 
 from __future__ import annotations

@@ -26,25 +26,33 @@ _HEAD = (
 
 _ABOUT = """<!-- Tables written by `{command}`. -->
 
-# How good the diagnoses are
+# Diagnosis quality
 
-Networks are trained with mistakes that people make, and networks are trained well, each for a few
-seconds on scanned digits or generated data. All tools judge the same runs. The published rule sets
-are written afresh from their definitions, with the limits that their authors give
-(`benchmarks/diagnosis/published/`).
+We train networks with mistakes that people make, and healthy networks, each for a few seconds on
+scanned digits or generated data. We built the sick networks ourselves. All tools judge the same
+runs. The published rule sets are reimplemented from their definitions, with the limits that
+their authors give (`benchmarks/diagnosis/published/`).
 
-- *fault found*: a warning or an error in a sick run
-- *root cause first*: what is said first names the mistake; which names are right was decided
-  before the rules were tried
-- *right layer*: that too, and the first layer named is to blame; of faults that have a place
-- *steps until named*: median, over the runs whose root cause is named at all
+- *fault found*: a sick run has a warning or an error
+- *root cause first*: the first message names the mistake. The acceptable names were fixed before
+  the rules were tried.
+- *right layer*: in addition, the first layer named is the faulty one; only for faults that are
+  in a particular layer
+- *steps until named*: median over the runs whose root cause is named at all
 
-Thresholds were chosen on one part of the suite, with bodies {choose}. The other, with other seeds
-and bodies ({report}), serves to report. Made again by
-`{command}`, in some 40 minutes.
+The suite has two parts with different seeds and architectures. One was used to choose
+thresholds, with these bodies:
+
+{choose}
+
+The results below are for the other part:
+
+{report}
+
+`{command}` reproduces them in about 40 minutes.
 """
 
-_TITLES = {"choose": "The part to choose thresholds by: not to be quoted", "report": "Results"}
+_TITLES = {"choose": "Results on the part that thresholds were chosen on", "report": "Results"}
 
 
 def about(command: str) -> str:
@@ -62,8 +70,8 @@ def title(part: str, runs: Sequence[Judged]) -> str:
         f"## {_TITLES[part]}\n\n"
         f"{len(sick)} runs with one of {len({run.name for run in sick})} faults; "
         f"{len(healthy)} healthy runs of {len({(run.name, run.on) for run in healthy})} "
-        f"configurations. Of the {len(proven)} of these that are long enough to show it, "
-        f"{sum(run.learnt for run in proven)} end clearly better than they began."
+        f"configurations. {len(proven)} of the healthy runs are long enough to show progress; "
+        f"{sum(run.learnt for run in proven)} of these end clearly better than they began."
     )
 
 
@@ -87,7 +95,10 @@ def _percent(share: float | None) -> str:
 
 def early(runs: Sequence[Judged]) -> str:
     """Returns how many runs are named soon: one row for each kind of fault."""
-    lines = [f"| fault of | named within {SOON} steps | later or never |", "|---|---|---|"]
+    lines = [
+        f"| kind of fault | named within {SOON} steps | named later or never |",
+        "|---|---|---|",
+    ]
     for kind, (count, total, late) in soon(runs, OURS).items():
         names = ", ".join(f"`{name}`" for name in late) or "-"
         lines.append(f"| {kind} | {count} of {total} | {names} |")

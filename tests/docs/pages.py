@@ -4,7 +4,8 @@ Blocks of Python are one program, with its line numbers those of the page. Where
 `print(...)  # text`, that text must be what it prints. A block that begins with the comment
 `# <path>` of a file in the package is not run but written to that file, in a copy of the sources.
 Blocks for a shell are run after them, in the same folder. Examples with prompts, which come from
-docstrings, each start from the prelude.
+docstrings, each start from the prelude. Blocks of `py` are for programs that have PyTorch, which
+the tests do not install: they must parse.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ import pytest
 from tests.docs import pages
 
 ROOT = pages.ROOT
-TUTORIALS = ("fit", "custom_loop", "distributed", "reading_a_finding", "writing_a_rule",
-             "writing_a_signal")  # fmt: skip
+TUTORIALS = ("fit", "custom_loop", "distributed", "pytorch_jax_numpy", "reading_a_finding",
+             "writing_a_rule", "writing_a_signal")  # fmt: skip
 RUN_HERE = {"gradhealth": (0, 1), "python": (0,), "pytest": (0,)}
 """Programs whose commands are run, with the exit statuses that are right."""
 
@@ -25,6 +25,8 @@ RUN_ELSEWHERE = {"tensorboard", ".../bin/server"}
 @pytest.mark.parametrize("page", pages.PAGES)
 def test_python_is_valid_and_json_is_json(page: str) -> None:
     ast.parse(pages.program(page))
+    for block in pages.blocks(page, "py"):
+        ast.parse(block.text)
     for block in pages.blocks(page, "json"):
         json.loads(block.text)
 

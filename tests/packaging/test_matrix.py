@@ -59,6 +59,6 @@ def test_the_page_says_what_failed_and_what_was_not_run() -> None:
     assert "| 3.12 | 2.21.0 | none | 2.21.0 | 2.4.6 | none | 12 of 12 |" in text
     assert "**11 of 12**: server |" in text
     assert "| 3.10 | 2.17.0 | 3.4.0 | 2.17.0 | 1.26.0 | 4.25.0 | not run |" in text
-    assert "Not run, for want of an interpreter: Python 3.10, 3.11." in text
+    assert "Not run, no interpreter found: Python 3.10, 3.11." in text
     assert f"- `{REFUSALS[0].sentence}`\n" in text
     assert f"- `{REFUSALS[1].sentence}` **but**: it works\n" in text

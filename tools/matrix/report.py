@@ -15,22 +15,23 @@ _HEAD = """<!-- Written by `make matrix`; do not edit. -->
 
 # Versions
 
-What `make matrix` installed and tried, each in an environment of its own with the package built
-as for a release: `fit` in graph mode, compiled by XLA, eagerly, with half precision and with
-curvature, comparing the weights bit by bit with those of a training without the callback; loops
-of one's own; summaries of tensors and of arrays; TensorBoard with both of its loaders, asked for
-every route; the command line. Where there is no TensorFlow, what needs none of it.
+`make matrix` installed and tested these combinations, each in a separate environment with the
+package as built for a release. The checks cover `fit` in graph mode, compiled by XLA, eagerly, in
+half precision and with curvature, each with a bit-for-bit comparison of the weights with a training
+without the callback; custom training loops; summaries of tensors and of arrays; all routes of
+TensorBoard with both of its loaders; and the command line. Without TensorFlow, they cover
+everything that does not need it.
 
 """
 
 _REFUSED = """
-What is too old, or not supported, is refused with one sentence:
+Versions that are too old or not supported are rejected with one sentence:
 
 """
 
 _NOTES = """
-TensorBoard up to 2.20 does not start beside setuptools 82 or newer, of which it uses a part that
-is gone: `pip install "setuptools<82"`. That is so with and without this package.
+With or without this package, TensorBoard up to 2.20 does not start if setuptools 82 or newer is
+installed, because it uses a removed part of it: `pip install "setuptools<82"`.
 """
 
 
@@ -49,7 +50,7 @@ def page(
     lines += [_row(_cells(item, outcomes.get(item))) for item in COMBINATIONS]
     missing = [version for version in PYTHONS if version not in pythons]
     if missing:
-        lines += ["", f"Not run, for want of an interpreter: Python {', '.join(missing)}."]
+        lines += ["", f"Not run, no interpreter found: Python {', '.join(missing)}."]
     told = [f"- `{case.sentence}`{text and f' **but**: {text}'}" for case, text in refusals.items()]
     refused = _REFUSED + "\n".join(told) + "\n" if told else ""
     return _HEAD + "\n".join(lines) + "\n" + refused + _NOTES
