@@ -7,6 +7,8 @@ export type Confidence = 'likely' | 'possible' | 'ruled out';
 
 export interface RunSummary {
   run: string;
+  /** Changes whenever the run has got something new. */
+  state: string;
   /** -1 when nothing was written yet. */
   last_step: number;
   /** Points that the server kept, and points that training wrote. */
@@ -134,6 +136,8 @@ export interface Replay {
 
 export interface RunDetail {
   run: string;
+  /** As in `RunSummary`. */
+  state: string;
   last_step: number;
   kept: number;
   written: number;

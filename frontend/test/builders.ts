@@ -5,6 +5,7 @@ import type { Finding, RunDetail, RunSummary, Series, Signal } from '../src/wire
 export function summary(patch: Partial<RunSummary> = {}): RunSummary {
   return {
     run: 'cnn',
+    state: '1',
     last_step: 9,
     kept: 10,
     written: 10,
@@ -67,6 +68,7 @@ export function detail(patch: Partial<RunDetail> = {}): RunDetail {
   });
   return {
     run: 'cnn',
+    state: '1',
     last_step: 9,
     kept: 10,
     written: 10,

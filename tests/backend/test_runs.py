@@ -107,12 +107,14 @@ def test_a_record_that_was_seen_in_part_is_judged_anew(tmp_path: Path) -> None:
     writer.flush()
     judge = CountingJudge()
     runs = Runs(LiveProvider(tmp_path), judge, clock=itertools.count(step=10).__next__)
-    runs.diagnoses(None, "")
+    [before] = runs.diagnoses(None, "")
     late = {"gradient_norm": whole.signals["gradient_norm"]}
     writer.add_signals(dataclasses.replace(whole, signals=late))
     writer.close()
-    runs.diagnoses(None, "")
+    [after] = runs.diagnoses(None, "")
     assert judge.fed == [[0], [0]]
+    assert after.state != before.state
+    assert after == dataclasses.replace(before, state=after.state), "nothing else tells the news"
 
 
 def test_findings_of_a_growing_run_are_those_of_the_whole(tmp_path: Path) -> None:
