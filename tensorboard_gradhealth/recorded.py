@@ -37,7 +37,8 @@ class RecordedSeries:
     @property
     def measured(self) -> npt.NDArray[np.bool_]:
         """Where something was, bool `[T, R, F]`; elsewhere `values` has no meaning."""
-        return self.values != NOT_MEASURED
+        measured: npt.NDArray[np.bool_] = self.values != NOT_MEASURED
+        return measured
 
 
 @dataclasses.dataclass(frozen=True)

@@ -14,7 +14,7 @@ from tensorboard_gradhealth.storage import codec
 from tensorboard_gradhealth.storage.reader import RunReader
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import RuleState
-from tests.logs import finding, flight, info, read_run, record, write_run
+from tests.logs import finding, flight, info, read_run, record, write_run, write_values
 
 CLEAN = (RuleState("dead_units", "GH401", "clean"),)
 BLIND = (RuleState("dead_units", "GH401", "not evaluated", "Nothing was recorded."),)
@@ -150,8 +150,8 @@ def test_damaged_flights_do_not_cost_the_run(tmp_path: Path) -> None:
     writer.write_record(record(0))
     damaged = codec.flight_values(flight("a"))
     damaged[0].tensor.tensor_content = b""
-    writer._write_values(damaged, 0)
     writer.close()
+    write_values(tmp_path, damaged)
     answer = queries.run(Diagnosis("."), read_run(tmp_path))
     assert (answer["flights"], answer["signals"][1]["kept"]) == ([], 1)
 

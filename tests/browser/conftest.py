@@ -16,7 +16,7 @@ from playwright.sync_api import Browser, FrameLocator, Page, Request, expect
 from tests.browser import runs
 from tests.tensorboard_process import TensorBoard, tensorboard
 
-expect.set_options(timeout=20_000)  # other tests may train at the same time
+expect.set_options(timeout=120_000)  # other tests may train at the same time
 
 WORDS_OF_SVG = """svg => [
   ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
