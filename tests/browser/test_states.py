@@ -170,7 +170,7 @@ def test_where_motion_is_not_wanted_steps_follow_slowly(
         now = tab.page.evaluate("Date.now()")
         tab.page.clock.pause_at(now + 60_000)
         tab.get("play").click()
-        tab.page.clock.run_for(900)
+        tab.page.clock.run_for(1_500)
         steps[motion] = tab.get("flow-step").inner_text()
         tab.page.close()
     assert steps["reduce"] == "step 1"
