@@ -134,16 +134,7 @@ export interface Replay {
   rules: RuleState[];
 }
 
-export interface RunDetail {
-  run: string;
-  /** As in `RunSummary`. */
-  state: string;
-  last_step: number;
-  kept: number;
-  written: number;
-  verdict: Verdict;
-  headline: string;
-  reason: string;
+export interface RunDetail extends RunSummary {
   origin: string;
   facts: Record<string, unknown>;
   rows: Record<string, Row[]>;

@@ -67,14 +67,7 @@ export function detail(patch: Partial<RunDetail> = {}): RunDetail {
     function: '',
   });
   return {
-    run: 'cnn',
-    state: '1',
-    last_step: 9,
-    kept: 10,
-    written: 10,
-    verdict: 'healthy',
-    headline: '',
-    reason: '',
+    ...summary(),
     origin: 'live',
     facts: {},
     rows: {
