@@ -108,3 +108,13 @@ def events(path: str | Path) -> list[Any]:
 
 def read_run(log_dir: Path, run: str = ".") -> RunReader:
     return RunReader(open_log_dir(log_dir), None, "", run)
+
+
+def flown(log_dir: Path) -> RunReader:
+    """A run with a flight of two findings over steps 3 to 7."""
+    writer = RunWriter(log_dir)
+    writer.write_info(info(), 7)
+    writer.write_record(record(7), wall_time=100.0)
+    writer.write_flight(flight("dead_units", "loss_spike"), 7)
+    writer.close()
+    return read_run(log_dir)

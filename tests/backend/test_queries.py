@@ -11,10 +11,9 @@ import pytest
 from tensorboard_gradhealth.backend import queries
 from tensorboard_gradhealth.backend.runs import Diagnosis
 from tensorboard_gradhealth.storage import codec
-from tensorboard_gradhealth.storage.reader import RunReader
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import RuleState
-from tests.logs import finding, flight, info, read_run, record, write_run, write_values
+from tests.logs import finding, flight, flown, info, read_run, record, write_run, write_values
 
 CLEAN = (RuleState("dead_units", "GH401", "clean"),)
 BLIND = (RuleState("dead_units", "GH401", "not evaluated", "Nothing was recorded."),)
@@ -121,16 +120,6 @@ def test_sampling_and_changed_layers_are_noted(tmp_path: Path) -> None:
     assert "Showing 100 of 3000" in notes[0]
     assert "--gradhealth_samples 0" in notes[0]
     assert "changed at step 7" in notes[1]
-
-
-def flown(log_dir: Path) -> RunReader:
-    """A run with a flight of two findings over steps 3 to 7."""
-    writer = RunWriter(log_dir)
-    writer.write_info(info(), 7)
-    writer.write_record(record(7), wall_time=100.0)
-    writer.write_flight(flight("dead_units", "loss_spike"), 7)
-    writer.close()
-    return read_run(log_dir)
 
 
 def test_run_lists_its_flights(tmp_path: Path) -> None:
