@@ -19,6 +19,7 @@ from tensorboard_gradhealth.storage.local import LocalProvider, open_log_dir
 from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.metadata import NewerLogError, UnreadableRun
 from tensorboard_gradhealth.storage.points import Points, last_change
+from tensorboard_gradhealth.storage.signal_points import LAYOUT_AXES, SignalPoints
 from tensorboard_gradhealth.storage.tags import (
     ProvidedTags,
     Tags,
@@ -55,9 +56,6 @@ _ROW_BYTES, _POINT_BYTES = 500, 80
 
 _RECORDS_AT_ONCE = 64
 """So many are read together: enough to read each signal in one go, few beside a whole run."""
-
-_LAYOUT_AXES = ("variable", "activation")
-"""Axes whose rows are the layers. Rows of the others, such as classes, may grow as they are met."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -144,8 +142,9 @@ class RunReader:
         """
         spec = self._spec(signal)
         with explaining(f"`{signal}`"):
-            points = self._points(spec).loaded()
-            values = _stack(signal, points, self._shape(spec, points))
+            found = self._points(spec)
+            points = found.points.loaded()
+            values = found.stacked(points)
         first_steps = self._windows.first_steps(points.steps)
         return Series(points.steps, first_steps, points.wall_times, values)
 
@@ -158,10 +157,10 @@ class RunReader:
         """
         spec = self._spec(signal)
         with explaining(f"`{signal}`"):
-            points = self._points(spec)
-            last = points.take(np.arange(len(points.steps))[-1:])
-            _stack(signal, last, self._shape(spec, last))
-            return len(points.steps)
+            found = self._points(spec)
+            count = len(found.points.steps)
+            found.stacked(found.points.take(np.arange(count)[-1:]))
+            return count
 
     def records(self) -> list[Record]:
         """Returns the records in step order, as a rule engine is fed with them."""
@@ -178,26 +177,25 @@ class RunReader:
             last = min(first + _RECORDS_AT_ONCE, self.kept)
             yield from self._some_records(first, last, signals)
 
-    def _placed(self, signal: str) -> tuple[Points, npt.NDArray[np.intp]]:
+    def _placed(self, signal: str) -> tuple[SignalPoints, npt.NDArray[np.intp]]:
         """Returns the points of a signal, and to which record each belongs."""
         with explaining(f"`{signal}`"):
-            points = self._points(self._info.signals[signal])
+            found = self._points(self._info.signals[signal])
         # A server that samples may keep a point and drop its record; it joins the next one.
-        return points, np.searchsorted(self._windows.steps, points.steps)
+        return found, np.searchsorted(self._windows.steps, found.points.steps)
 
     def _some_records(
-        self, first: int, last: int, signals: dict[str, tuple[Points, npt.NDArray[np.intp]]]
+        self, first: int, last: int, signals: dict[str, tuple[SignalPoints, npt.NDArray[np.intp]]]
     ) -> Iterator[Record]:
         values: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in range(first, last)]
-        for name, (points, positions) in signals.items():
+        for name, (found, positions) in signals.items():
             inside = np.flatnonzero((positions >= first) & (positions < last))
             with explaining(f"`{name}`"):
-                some = points.take(inside)
-                stacked = _stack(name, some, self._shape(self._info.signals[name], some))
+                stacked = found.stacked(found.points.take(inside))
             for position, array in zip(positions[inside].tolist(), stacked, strict=True):
                 values[position - first][name] = array
-        for index, found in enumerate(values, start=first):
-            yield self._windows.record(index, found)
+        for index, measured in enumerate(values, start=first):
+            yield self._windows.record(index, measured)
 
     def times(self) -> tuple[float, ...]:
         """Returns when each record was written, in seconds since the epoch."""
@@ -259,7 +257,7 @@ class RunReader:
 
     @property
     def _layers_change(self) -> tuple[int, float]:
-        rows = [self._tags.read(metadata.ROWS_PREFIX + axis) for axis in _LAYOUT_AXES]
+        rows = [self._tags.read(metadata.ROWS_PREFIX + axis) for axis in LAYOUT_AXES]
         return max(last_change(points) for points in rows)
 
     @functools.cached_property
@@ -285,39 +283,8 @@ class RunReader:
             raise UnknownName(f"There is no signal {signal!r} in run {self.run!r}; known: {known}.")
         return self._info.signals[signal]
 
-    def _rows(self, spec: SignalSpec) -> int:
-        """Returns how many rows a signal has for sure; 0 if its last value says."""
-        return len(self._info.rows.get(spec.axis, ())) if spec.axis in _LAYOUT_AXES else 0
-
-    def _shape(self, spec: SignalSpec, points: Points) -> tuple[int, int]:
-        rows = self._rows(spec) or (len(points.values[0]) if len(points.steps) else 0)
-        return rows, len(spec.fields)
-
-    def _points(self, spec: SignalSpec) -> Points:
-        """Returns the points of a signal whose rows are those of today."""
-        rows = self._rows(spec)
-        value_bytes = max(1, 4 * rows * len(spec.fields))
-        points = self._current(metadata.signal_tag(spec.name), value_bytes)
-        if rows:
-            _, start = last_change(self._tags.read(metadata.ROWS_PREFIX + spec.axis))
-            return points.take(np.flatnonzero(points.wall_times >= start))
-        points = points.loaded()
-        same = [len(value) == len(points.values[-1]) for value in points.values]
-        return points.take(np.flatnonzero(same))
+    def _points(self, spec: SignalSpec) -> SignalPoints:
+        return SignalPoints.of(self._tags, self._windows, self._info, spec)
 
     def _current(self, tag: str, value_bytes: int = 1) -> Points:
         return self._windows.current(self._tags.read(tag, value_bytes))
-
-
-def _stack(signal: str, points: Points, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    values = points.values
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[1:] == shape:
-        return values
-    found = list(values)
-    for step, value in zip(points.steps, found, strict=True):
-        if value.shape != shape or value.dtype != np.float32:
-            raise UnreadableRun(
-                f"`{signal}` at step {step} is {value.dtype} {list(value.shape)}; "
-                f"its description says float32 {list(shape)}."
-            )
-    return np.stack(found) if found else np.zeros((0, *shape), np.float32)

@@ -23,6 +23,13 @@ WORDS_OF_SVG = """svg => [
 ].map((text) => text.textContent)"""
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test in a browser waits until the runs are recorded, which is training."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.timeout(1800))
+
+
 @pytest.fixture(scope="session")
 def logs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The recorded runs. Processes that share the tests share them: one records, others wait."""
