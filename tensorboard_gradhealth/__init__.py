@@ -19,6 +19,8 @@ from tensorboard_gradhealth.version import VERSION as __version__
 if TYPE_CHECKING:
     from tensorboard_gradhealth import actions, summary
     from tensorboard_gradhealth.diagnosis import diagnose
+    from tensorboard_gradhealth.recorded import RecordedRun, RecordedSeries, read_run
+    from tensorboard_gradhealth.storage.metadata import UnreadableRun
     from tensorboard_gradhealth.training.keras_callback import HealthCallback
     from tensorboard_gradhealth.training.monitor import HealthMonitor
     from tensorboard_gradhealth.training.probe import probe
@@ -30,6 +32,10 @@ _HOMES = {
     "HealthMonitor": "tensorboard_gradhealth.training.monitor",
     "probe": "tensorboard_gradhealth.training.probe",
     "diagnose": "tensorboard_gradhealth.diagnosis",
+    "read_run": "tensorboard_gradhealth.recorded",
+    "RecordedRun": "tensorboard_gradhealth.recorded",
+    "RecordedSeries": "tensorboard_gradhealth.recorded",
+    "UnreadableRun": "tensorboard_gradhealth.storage.metadata",
     "Finding": "tensorboard_gradhealth.types",
     "Evidence": "tensorboard_gradhealth.types",
 }
@@ -39,10 +45,14 @@ __all__ = [
     "Finding",
     "HealthCallback",
     "HealthMonitor",
+    "RecordedRun",
+    "RecordedSeries",
+    "UnreadableRun",
     "__version__",
     "actions",
     "diagnose",
     "probe",
+    "read_run",
     "summary",
 ]
 

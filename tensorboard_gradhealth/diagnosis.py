@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Iterator
 
 from tensorboard_gradhealth.rules import replay
-from tensorboard_gradhealth.storage.reader import RunReader, list_runs, open_log_dir
+from tensorboard_gradhealth.storage.reader import (
+    RunReader,
+    UnreadableRun,
+    list_runs,
+    open_log_dir,
+)
 from tensorboard_gradhealth.types import Finding, RuleState
 
 
@@ -24,7 +31,9 @@ def diagnose(log_dir: str | os.PathLike[str], run: str | None = None) -> list[Fi
       ValueError: It holds no such run, none at all, or several and `run` does not say which.
       UnreadableRun: The run's log is damaged or of a later version.
     """
-    return judge(open_run(log_dir, run))[0]
+    reader = open_run(log_dir, run)
+    with naming(log_dir, reader.run):
+        return judge(reader)[0]
 
 
 def open_run(log_dir: str | os.PathLike[str], run: str | None = None) -> RunReader:
@@ -39,7 +48,17 @@ def open_run(log_dir: str | os.PathLike[str], run: str | None = None) -> RunRead
     name = runs[0] if run is None else run
     if name not in runs:
         raise ValueError(f"{path!r} holds no run {name!r}; there is: {', '.join(runs)}.")
-    return RunReader(provider, None, "", name)
+    with naming(log_dir, name):
+        return RunReader(provider, None, "", name)
+
+
+@contextlib.contextmanager
+def naming(log_dir: str | os.PathLike[str], run: str) -> Iterator[None]:
+    """Says of which run of which directory something cannot be read."""
+    try:
+        yield
+    except UnreadableRun as error:
+        raise UnreadableRun(f"Run {run!r} of {os.fspath(log_dir)!r}: {error}") from error
 
 
 def judge(reader: RunReader) -> tuple[list[Finding], list[RuleState]]:

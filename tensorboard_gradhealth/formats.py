@@ -14,6 +14,7 @@ from tensorboard_gradhealth.rules import stories
 from tensorboard_gradhealth.types import (
     SEVERITIES,
     Finding,
+    Json,
     RuleState,
     Severity,
     finding_to_json,
@@ -49,12 +50,18 @@ def as_json(verdicts: Sequence[Verdict]) -> str:
             "run": verdict.run,
             "verdict": _word(verdict),
             "reason": verdict.problem,
-            "findings": [finding_to_json(finding) for finding in verdict.findings],
+            "findings": [finding_values(finding) for finding in verdict.findings],
             "rules": [dataclasses.asdict(state) for state in verdict.states],
         }
         for verdict in verdicts
     ]
-    return json.dumps(json_util.Cleanse({"version": VERSION, "runs": runs}), indent=2)
+    return json.dumps({"version": VERSION, "runs": runs}, indent=2)
+
+
+def finding_values(finding: Finding) -> Json:
+    """Returns a finding as JSON values, in plain dictionaries and lists."""
+    values: Json = json.loads(json.dumps(json_util.Cleanse(finding_to_json(finding))))
+    return values
 
 
 def as_markdown(verdicts: Sequence[Verdict]) -> str:

@@ -2,7 +2,8 @@
 
 Everything here is a frozen dataclass over NumPy arrays and plain Python values, so that a
 training process, a rule, an event file and TensorBoard's server can share it without
-importing each other (and without importing TensorFlow).
+importing each other (and without importing TensorFlow). What a finding reads like is written
+elsewhere, and imported when somebody reads it.
 """
 
 from __future__ import annotations
@@ -187,7 +188,7 @@ class Fix:
 
 @dataclasses.dataclass(frozen=True, slots=True)
 class Finding:
-    """One problem of one run, from the step where it began.
+    """One problem of one run, from the step where it began; `str` of it is what is printed.
 
     Attributes:
       id: Unique within a run and stable while the finding lives: `<rule>` or `<rule>#2`, ...
@@ -230,6 +231,20 @@ class Finding:
     origin: Literal["live", "replay"] = "live"
     url: str = ""
     references: tuple[str, ...] = ()
+
+    def __str__(self) -> str:
+        from tensorboard_gradhealth import text
+
+        return text.render_finding(self)
+
+    def to_dict(self) -> Json:
+        """Returns it as `gradhealth check --format json` writes it, for `json.dumps`.
+
+        NaN and infinities are the strings "NaN", "Infinity" and "-Infinity".
+        """
+        from tensorboard_gradhealth import formats
+
+        return formats.finding_values(self)
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

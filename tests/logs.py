@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from tensorboard.compat.proto import event_pb2
+from tensorboard.compat.proto import event_pb2, summary_pb2
+from tensorboard.summary.writer.event_file_writer import EventFileWriter
 
 from tensorboard_gradhealth.storage import codec, event_log, metadata
 from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
@@ -61,11 +63,18 @@ def write_run(log_dir: Path, steps: Iterable[int], value: float = 0.0) -> None:
 
 def write_newer_run(log_dir: Path) -> None:
     """Writes a run as a later version of this package might."""
-    content = PluginData(version=metadata.VERSION + 1).SerializeToString()
-    [value] = codec.findings_values([], [])
-    value.metadata.plugin_data.content = content
-    writer = RunWriter(log_dir)
-    writer._write_values([value], step=0)
+    values = codec.info_values(info())
+    for value in values:
+        content = PluginData(version=metadata.VERSION + 1).SerializeToString()
+        value.metadata.plugin_data.content = content
+    write_values(log_dir, values)
+
+
+def write_values(log_dir: Path, values: Sequence[Any]) -> None:
+    """Writes values at step 0 with TensorBoard's own writer, which does not look at them."""
+    writer = EventFileWriter(str(log_dir))
+    summary = summary_pb2.Summary(value=values)
+    writer.add_event(event_pb2.Event(step=0, wall_time=time.time(), summary=summary))
     writer.close()
 
 
@@ -99,3 +108,13 @@ def events(path: str | Path) -> list[Any]:
 
 def read_run(log_dir: Path, run: str = ".") -> RunReader:
     return RunReader(open_log_dir(log_dir), None, "", run)
+
+
+def flown(log_dir: Path) -> RunReader:
+    """A run with a flight of two findings over steps 3 to 7."""
+    writer = RunWriter(log_dir)
+    writer.write_info(info(), 7)
+    writer.write_record(record(7), wall_time=100.0)
+    writer.write_flight(flight("dead_units", "loss_spike"), 7)
+    writer.close()
+    return read_run(log_dir)

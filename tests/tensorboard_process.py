@@ -23,7 +23,8 @@ import numpy as np
 T = TypeVar("T")
 
 PREFIX = "data/plugin/gradhealth/"
-START_SECONDS = 90
+PATIENCE = 240
+"""Seconds to wait for what takes one or two on a machine that has nothing else to do."""
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """A proxy of the machine that runs the tests cannot reach a server on this one."""
@@ -94,7 +95,7 @@ class TensorBoard:
 
         return self.wait_for(summaries)
 
-    def wait_for(self, poll: Callable[[], T | None], seconds: float = 30) -> T:
+    def wait_for(self, poll: Callable[[], T | None], seconds: float = PATIENCE) -> T:
         """Returns the first answer that is not None."""
         deadline = time.monotonic() + seconds
         while time.monotonic() < deadline:
@@ -146,13 +147,13 @@ def tensorboard(
     threading.Thread(target=_collect, args=(process, lines, urls), daemon=True).start()
     try:
         try:
-            url = urls.get(timeout=START_SECONDS)
+            url = urls.get(timeout=PATIENCE)
         except queue.Empty:
             raise AssertionError("TensorBoard did not start:\n" + "".join(lines)) from None
         yield TensorBoard(url, lambda: "".join(lines), process.pid)
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        process.wait(timeout=PATIENCE)
 
 
 def _collect(process: subprocess.Popen[str], lines: list[str], urls: queue.Queue[str]) -> None:

@@ -73,14 +73,14 @@ function whole(state: AppState, detail: RunDetail, signal: Signal): Block {
 
 function blockOf(
   state: AppState,
-  { run, last_step, kept }: RunDetail,
+  { run, state: read }: RunDetail,
   signal: Signal,
   fields: readonly string[],
   { rows = null, points = MAX_POINTS, flight = null }: Which,
 ): Block {
   // Where the server joins points, a closer look asks for those in view.
   const steps = signal.kept > points ? rangeOf(state.steps) : null;
-  const stamp = [last_step, kept, fields.join(), steps?.join()].join(' ');
+  const stamp = [read, fields.join(), steps?.join()].join(' ');
   return { run, signal: signal.name, fields, rows, points, steps, flight, stamp };
 }
 

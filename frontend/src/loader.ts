@@ -129,9 +129,7 @@ function isStale(
   detail: RunDetail | null | undefined,
 ): boolean {
   const summary = runs?.find((known) => known.run === run);
-  if (!summary || detail?.run !== run) return true;
-  const keys = ['last_step', 'kept', 'written', 'verdict', 'headline'] as const;
-  return keys.some((key) => summary[key] !== detail[key]);
+  return !summary || detail?.run !== run || detail.state !== summary.state;
 }
 
 function takeDetail(store: Store<AppState>, detail: RunDetail, open: Open): void {

@@ -7,6 +7,8 @@ export type Confidence = 'likely' | 'possible' | 'ruled out';
 
 export interface RunSummary {
   run: string;
+  /** Changes whenever the run has got something new. */
+  state: string;
   /** -1 when nothing was written yet. */
   last_step: number;
   /** Points that the server kept, and points that training wrote. */
@@ -132,14 +134,7 @@ export interface Replay {
   rules: RuleState[];
 }
 
-export interface RunDetail {
-  run: string;
-  last_step: number;
-  kept: number;
-  written: number;
-  verdict: Verdict;
-  headline: string;
-  reason: string;
+export interface RunDetail extends RunSummary {
   origin: string;
   facts: Record<string, unknown>;
   rows: Record<string, Row[]>;

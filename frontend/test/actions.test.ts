@@ -4,8 +4,8 @@ import { type Api, ApiError, type Part } from '../src/api';
 import { type AppState, initialState } from '../src/state';
 import { createStore, type Store } from '../src/store';
 import { readHash } from '../src/url_state';
-import type { Limits, RunDetail, RunSummary } from '../src/wire';
-import { detail, finding, series, summary } from './builders';
+import type { Limits, RunDetail } from '../src/wire';
+import { detail, finding, series, signal } from './builders';
 
 /** A server whose runs can be changed, and which keeps a list of what it was asked. */
 class FakeApi implements Api {
@@ -22,7 +22,7 @@ class FakeApi implements Api {
   async runs() {
     this.asked.push('runs');
     if (this.failure) throw this.failure;
-    return { version: '1', runs: [...this.details.values()].map(summaryOf) };
+    return { version: '1', runs: [...this.details.values()] };
   }
 
   async run(run: string) {
@@ -57,10 +57,6 @@ class FakeApi implements Api {
     if (this.failure) throw this.failure;
     return { run, limits, findings: [], rules: [] };
   }
-}
-
-function summaryOf({ run, last_step, kept, written, verdict, headline }: RunDetail): RunSummary {
-  return summary({ run, last_step, kept, written, verdict, headline });
 }
 
 const sick = detail({
@@ -141,7 +137,7 @@ describe('refresh', () => {
     await actions.refresh();
     await actions.zoom([2, 5]);
     api.asked = [];
-    api.details.set('sick', { ...sick, last_step: 19, kept: 20 });
+    api.details.set('sick', { ...sick, state: '2', last_step: 19, kept: 20 });
     await actions.refresh();
     expect(api.asked[1]).toBe('run sick');
     expect(api.asked).toHaveLength(5);
@@ -149,11 +145,22 @@ describe('refresh', () => {
     expect(store.get().detail?.last_step).toBe(19);
   });
 
+  it('reloads what was added to the record that was the last one', async () => {
+    await actions.refresh();
+    api.asked = [];
+    const late = signal({ name: 'validation_loss', axis: 'run', kept: 1 });
+    api.details.set('sick', { ...sick, state: '2', signals: [...sick.signals, late] });
+    await actions.refresh();
+    expect(api.asked).toContain('run sick');
+    expect(api.asked).toContain('series loss mean,min,max');
+    expect(api.asked).toContain('series validation_loss mean,min,max');
+  });
+
   it('does not open what the user has closed', async () => {
     await actions.refresh();
     await actions.chooseFinding('dead_units');
     expect(store.get().finding).toBeNull();
-    api.details.set('sick', { ...sick, last_step: 19 });
+    api.details.set('sick', { ...sick, state: '2', last_step: 19 });
     await actions.refresh();
     expect(store.get().finding).toBeNull();
   });

@@ -5,6 +5,7 @@ import type { Finding, RunDetail, RunSummary, Series, Signal } from '../src/wire
 export function summary(patch: Partial<RunSummary> = {}): RunSummary {
   return {
     run: 'cnn',
+    state: '1',
     last_step: 9,
     kept: 10,
     written: 10,
@@ -66,13 +67,7 @@ export function detail(patch: Partial<RunDetail> = {}): RunDetail {
     function: '',
   });
   return {
-    run: 'cnn',
-    last_step: 9,
-    kept: 10,
-    written: 10,
-    verdict: 'healthy',
-    headline: '',
-    reason: '',
+    ...summary(),
     origin: 'live',
     facts: {},
     rows: {

@@ -53,11 +53,13 @@ class Verdict:
     Attributes:
       findings: Root causes first.
       states: One per rule.
+      _judging: What was fed with the records so far. It goes with whoever feeds it on, so that
+        one that failed half-way is not fed a second time.
     """
 
     findings: tuple[Finding, ...]
     states: tuple[RuleState, ...]
-    _judging: Judging
+    _judging: list[Judging]
     _info: RunInfo
     _times: tuple[float, ...]
     _last: Record | None
@@ -75,19 +77,20 @@ class Verdict:
         """Judges the records that came later; None if that would not be the same as anew.
 
         It is not where training went back to a checkpoint, the layers changed, or the record that
-        was the last one has got further signals.
+        was the last one has got further signals; nor can a verdict be continued twice.
 
         Raises:
           UnreadableRun: The run cannot be read, or the rules fail on it.
         """
         count = len(self._times)
-        if reader.times()[:count] != self._times or reader.info() != self._info:
+        same = reader.times()[:count] == self._times and reader.info() == self._info
+        if not (same and self._judging):
             return None
         if self._last is not None:
             again = next(reader.records_from(count - 1))
             if again.signals.keys() != self._last.signals.keys():
                 return None
-        return self._after(reader, self._judging, count, self._last)
+        return self._after(reader, self._judging.pop(), count, self._last)
 
     @classmethod
     def _after(
@@ -101,7 +104,7 @@ class Verdict:
                 # A rule that trips over a strange log must not cost the other runs.
                 raise UnreadableRun(f"The rules failed on this run: {error!r}") from error
         findings, states = tuple(judging.findings), tuple(judging.states())
-        return cls(findings, states, judging, reader.info(), reader.times(), last)
+        return cls(findings, states, [judging], reader.info(), reader.times(), last)
 
     def size(self) -> int:
         """Returns how many bytes it takes in memory, about."""

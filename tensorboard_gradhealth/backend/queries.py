@@ -97,6 +97,7 @@ def _summary(diagnosis: Diagnosis) -> Json:
     severities = [finding.severity for finding in findings]
     return {
         "run": diagnosis.run,
+        "state": diagnosis.state,
         "last_step": diagnosis.last_step,
         "kept": diagnosis.kept,
         "written": diagnosis.written,

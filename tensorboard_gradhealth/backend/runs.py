@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import math
 import threading
 import time
@@ -43,6 +44,7 @@ class Diagnosis:
       states: One per rule.
       origin: Which of the two it was.
       reason: Why the run cannot be read; "" if it can.
+      state: A short text that changes whenever the run has got something new.
     """
 
     run: str
@@ -53,6 +55,7 @@ class Diagnosis:
     states: tuple[RuleState, ...] = ()
     origin: Literal["live", "replay"] = "live"
     reason: str = ""
+    state: str = ""
 
 
 class Runs:
@@ -123,7 +126,7 @@ class Runs:
                 return self._examine(reader, (experiment_id, run), state)
             except UnreadableRun as error:
                 self._complain_once(run, str(error))
-                return Diagnosis(run, reason=str(error))
+                return Diagnosis(run, reason=str(error), state=_token(state))
 
         return self._memory.get(("diagnosis", experiment_id, run), state, examine, _size)
 
@@ -166,6 +169,7 @@ class Runs:
             findings=tuple(findings),
             states=tuple(states),
             origin="replay" if verdict else "live",
+            state=_token(state),
         )
 
     def _verdict(self, reader: RunReader, key: tuple[str, str], state: Hashable) -> Verdict:
@@ -181,6 +185,11 @@ class Runs:
         if (run, reason) not in self._complaints:
             self._complaints.add((run, reason))
             _logger.warning("Gradient Health cannot show run %r: %s", run, reason)
+
+
+def _token(state: Hashable) -> str:
+    """Returns a short text for a state, the same after a restart of the server."""
+    return hashlib.blake2s(repr(state).encode(), digest_size=8).hexdigest()
 
 
 def _size(diagnosis: Diagnosis) -> int:

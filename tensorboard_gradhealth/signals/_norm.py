@@ -7,6 +7,9 @@ import contextvars
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from tensorboard_gradhealth.lazy import tf
 
 Tensor = Any
@@ -34,6 +37,11 @@ def compiled_by_xla(compiled: bool) -> Iterator[None]:
 def squared_norm(value: Tensor) -> Tensor:
     """Returns the sum of squares as a float32 scalar."""
     return 2.0 * half_squared_norm(value)
+
+
+def squared_norm_numpy(value: npt.NDArray[Any]) -> float:
+    """Returns the sum of squares of a NumPy array."""
+    return float(np.sum(np.square(value, dtype=np.float64)))
 
 
 def squared_norms(values: Sequence[Tensor]) -> Tensor:

@@ -18,7 +18,8 @@ from tensorboard_gradhealth.storage import codec, metadata
 from tensorboard_gradhealth.storage.local import LocalProvider, open_log_dir
 from tensorboard_gradhealth.storage.memory import Memory
 from tensorboard_gradhealth.storage.metadata import NewerLogError, UnreadableRun
-from tensorboard_gradhealth.storage.points import Points, current, last_change
+from tensorboard_gradhealth.storage.points import Points, last_change
+from tensorboard_gradhealth.storage.signal_points import LAYOUT_AXES, SignalPoints
 from tensorboard_gradhealth.storage.tags import (
     ProvidedTags,
     Tags,
@@ -27,6 +28,7 @@ from tensorboard_gradhealth.storage.tags import (
     last_text,
     text,
 )
+from tensorboard_gradhealth.storage.windows import Windows
 from tensorboard_gradhealth.types import (
     Axis,
     Finding,
@@ -52,14 +54,8 @@ _NO_FACTS = '{"facts": {}, "not_measured": {}}'
 _ROW_BYTES, _POINT_BYTES = 500, 80
 """Of the description of a row, and of the place of a value, in memory."""
 
-_LARGEST = 2.0**53
-"""Whole numbers up to here are exact in float64, in which windows are written."""
-
 _RECORDS_AT_ONCE = 64
 """So many are read together: enough to read each signal in one go, few beside a whole run."""
-
-_LAYOUT_AXES = ("variable", "activation")
-"""Axes whose rows are the layers. Rows of the others, such as classes, may grow as they are met."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True)
@@ -146,9 +142,11 @@ class RunReader:
         """
         spec = self._spec(signal)
         with explaining(f"`{signal}`"):
-            points = self._points(spec).loaded()
-            values = _stack(signal, points, self._shape(spec, points))
-        return Series(points.steps, self._first_steps(points), points.wall_times, values)
+            found = self._points(spec)
+            points = found.points.loaded()
+            values = found.stacked(points)
+        first_steps = self._windows.first_steps(points.steps)
+        return Series(points.steps, first_steps, points.wall_times, values)
 
     def count(self, signal: str) -> int:
         """Returns the number of points that `series` returns, if it can read them.
@@ -159,10 +157,10 @@ class RunReader:
         """
         spec = self._spec(signal)
         with explaining(f"`{signal}`"):
-            points = self._points(spec)
-            last = points.take(np.arange(len(points.steps))[-1:])
-            _stack(signal, last, self._shape(spec, last))
-            return len(points.steps)
+            found = self._points(spec)
+            count = len(found.points.steps)
+            found.stacked(found.points.take(np.arange(count)[-1:]))
+            return count
 
     def records(self) -> list[Record]:
         """Returns the records in step order, as a rule engine is fed with them."""
@@ -179,27 +177,25 @@ class RunReader:
             last = min(first + _RECORDS_AT_ONCE, self.kept)
             yield from self._some_records(first, last, signals)
 
-    def _placed(self, signal: str) -> tuple[Points, npt.NDArray[np.intp]]:
+    def _placed(self, signal: str) -> tuple[SignalPoints, npt.NDArray[np.intp]]:
         """Returns the points of a signal, and to which record each belongs."""
         with explaining(f"`{signal}`"):
-            points = self._points(self._info.signals[signal])
+            found = self._points(self._info.signals[signal])
         # A server that samples may keep a point and drop its record; it joins the next one.
-        return points, np.searchsorted(self._windows.steps, points.steps)
+        return found, np.searchsorted(self._windows.steps, found.points.steps)
 
     def _some_records(
-        self, first: int, last: int, signals: dict[str, tuple[Points, npt.NDArray[np.intp]]]
+        self, first: int, last: int, signals: dict[str, tuple[SignalPoints, npt.NDArray[np.intp]]]
     ) -> Iterator[Record]:
         values: list[dict[str, npt.NDArray[np.float32]]] = [{} for _ in range(first, last)]
-        for name, (points, positions) in signals.items():
+        for name, (found, positions) in signals.items():
             inside = np.flatnonzero((positions >= first) & (positions < last))
             with explaining(f"`{name}`"):
-                some = points.take(inside)
-                stacked = _stack(name, some, self._shape(self._info.signals[name], some))
+                stacked = found.stacked(found.points.take(inside))
             for position, array in zip(positions[inside].tolist(), stacked, strict=True):
                 values[position - first][name] = array
-        for index, found in enumerate(values, start=first):
-            begin, _, written, nonfinite = (int(n) for n in self._windows.values[index])
-            yield Record(int(self._windows.steps[index]), begin, found, written, nonfinite)
+        for index, measured in enumerate(values, start=first):
+            yield self._windows.record(index, measured)
 
     def times(self) -> tuple[float, ...]:
         """Returns when each record was written, in seconds since the epoch."""
@@ -242,19 +238,17 @@ class RunReader:
     @property
     def last_step(self) -> int:
         """Last step of the run; -1 if it has no record yet."""
-        return int(self._windows.steps[-1]) if len(self._windows.steps) else -1
+        return int(self._windows.steps[-1]) if self.kept else -1
 
     @property
     def kept(self) -> int:
         """Number of records that the log, or the server that samples it, still holds."""
-        return len(self._windows.steps)
+        return len(self._windows)
 
     @property
     def written(self) -> int:
         """Number of records that were written; a run that starts anew counts anew."""
-        counts = np.asarray(self._windows.values).reshape(-1, 4)[:, 2].astype(np.int64)
-        ends_part = np.append(np.diff(counts) <= 0, True)[: len(counts)]
-        return max(self.kept, int(counts[ends_part].sum()))
+        return self._windows.written
 
     @property
     def layers_since(self) -> int:
@@ -263,7 +257,7 @@ class RunReader:
 
     @property
     def _layers_change(self) -> tuple[int, float]:
-        rows = [self._tags.read(metadata.ROWS_PREFIX + axis) for axis in _LAYOUT_AXES]
+        rows = [self._tags.read(metadata.ROWS_PREFIX + axis) for axis in LAYOUT_AXES]
         return max(last_change(points) for points in rows)
 
     @functools.cached_property
@@ -280,16 +274,8 @@ class RunReader:
             return codec.parse_info(rows, signals, facts)
 
     @functools.cached_property
-    def _windows(self) -> Points:
-        if metadata.WINDOW_TAG not in self._tags.names:
-            return self._implied_windows()
-        with explaining(f"`{metadata.WINDOW_TAG}`"):
-            points = self._tags.read(metadata.WINDOW_TAG).loaded()
-            values = np.asarray(points.values)
-            real = values.dtype.kind in "iuf" and values.shape[1:] == (4,)
-            if len(values) and not (real and (np.abs(values) <= _LARGEST).all()):
-                raise UnreadableRun(f"`{metadata.WINDOW_TAG}` does not hold four whole numbers.")
-        return current(points, points, _begins(points))
+    def _windows(self) -> Windows:
+        return Windows.of(self._tags, self._info.signals)
 
     def _spec(self, signal: str) -> SignalSpec:
         if signal not in self._info.signals:
@@ -297,70 +283,8 @@ class RunReader:
             raise UnknownName(f"There is no signal {signal!r} in run {self.run!r}; known: {known}.")
         return self._info.signals[signal]
 
-    def _rows(self, spec: SignalSpec) -> int:
-        """Returns how many rows a signal has for sure; 0 if its last value says."""
-        return len(self._info.rows.get(spec.axis, ())) if spec.axis in _LAYOUT_AXES else 0
-
-    def _shape(self, spec: SignalSpec, points: Points) -> tuple[int, int]:
-        rows = self._rows(spec) or (len(points.values[0]) if len(points.steps) else 0)
-        return rows, len(spec.fields)
-
-    def _points(self, spec: SignalSpec) -> Points:
-        """Returns the points of a signal whose rows are those of today."""
-        rows = self._rows(spec)
-        value_bytes = max(1, 4 * rows * len(spec.fields))
-        points = self._current(metadata.signal_tag(spec.name), value_bytes)
-        if rows:
-            _, start = last_change(self._tags.read(metadata.ROWS_PREFIX + spec.axis))
-            return points.take(np.flatnonzero(points.wall_times >= start))
-        points = points.loaded()
-        same = [len(value) == len(points.values[-1]) for value in points.values]
-        return points.take(np.flatnonzero(same))
-
-    def _implied_windows(self) -> Points:
-        """Signals that were written one by one, as summaries are: every step is a record."""
-        tags = [metadata.signal_tag(name) for name in self._info.signals]
-        last_written_at: dict[int, float] = {}
-        for points in map(self._tags.read, tags):
-            for step, wall_time in zip(points.steps, points.wall_times, strict=True):
-                at = last_written_at.get(int(step), -np.inf)
-                last_written_at[int(step)] = max(at, float(wall_time))
-        points = Points(
-            np.array(list(last_written_at), np.int64),
-            np.array(list(last_written_at.values()), np.float64),
-            np.array([(step, 1, 0, -1) for step in last_written_at], np.float64).reshape(-1, 4),
-        )
-        return current(points, points)
+    def _points(self, spec: SignalSpec) -> SignalPoints:
+        return SignalPoints.of(self._tags, self._windows, self._info, spec)
 
     def _current(self, tag: str, value_bytes: int = 1) -> Points:
-        points = self._tags.read(tag, value_bytes)
-        points = current(points, points)
-        implied = metadata.WINDOW_TAG not in self._tags.names
-        return current(points, self._windows, None if implied else _begins(self._windows))
-
-    def _first_steps(self, points: Points) -> npt.NDArray[np.int64]:
-        """Returns where the windows begin whose last steps these are; they themselves, if none."""
-        windows = self._windows
-        position = np.searchsorted(windows.steps, points.steps).clip(max=max(0, self.kept - 1))
-        if not self.kept:
-            return points.steps
-        known = windows.steps[position] == points.steps
-        return np.where(known, _begins(windows)[position], points.steps)
-
-
-def _begins(windows: Points) -> npt.NDArray[np.int64]:
-    return np.asarray(windows.values).reshape(-1, 4)[:, 0].astype(np.int64)
-
-
-def _stack(signal: str, points: Points, shape: tuple[int, int]) -> npt.NDArray[np.float32]:
-    values = points.values
-    if isinstance(values, np.ndarray) and values.dtype == np.float32 and values.shape[1:] == shape:
-        return values
-    found = list(values)
-    for step, value in zip(points.steps, found, strict=True):
-        if value.shape != shape or value.dtype != np.float32:
-            raise UnreadableRun(
-                f"`{signal}` at step {step} is {value.dtype} {list(value.shape)}; "
-                f"its description says float32 {list(shape)}."
-            )
-    return np.stack(found) if found else np.zeros((0, *shape), np.float32)
+        return self._windows.current(self._tags.read(tag, value_bytes))

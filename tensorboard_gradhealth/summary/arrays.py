@@ -6,7 +6,7 @@ the same order to `layout_pb` and to the calls that log them.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,19 +16,15 @@ from tensorboard.compat.proto import summary_pb2
 from tensorboard_gradhealth.naming import feature_rows, variable_row
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import (
-    ActivationContext,
     NumpyGradientContext,
     OutputContext,
-    Phase,
-    RunningContext,
     StepContext,
     UpdateContext,
     squared_norm_numpy,
 )
-from tensorboard_gradhealth.signals.dead_fraction import SAMPLES, silent_units_numpy
+from tensorboard_gradhealth.signals.dead_fraction import SAMPLES
 from tensorboard_gradhealth.storage import codec
 from tensorboard_gradhealth.summary._checks import (
-    Given,
     check_activations,
     check_inputs,
     check_matching,
@@ -36,11 +32,18 @@ from tensorboard_gradhealth.summary._checks import (
     check_one_of,
     check_some_gradient,
 )
-from tensorboard_gradhealth.types import FOLDED, NOT_MEASURED, Axis, Row, RunInfo
-
-Array = npt.NDArray[Any]
-Memory = MutableMapping[str, Array]
-"""A dict of the caller's, empty at first and handed in at every call: carries what goes on."""
+from tensorboard_gradhealth.summary._from_arrays import (
+    Memory,
+    activation_context,
+    as_arrays,
+    as_given,
+    as_summary,
+    measure,
+    merged_features,
+    named_arrays,
+    spread,
+)
+from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row, RunInfo
 
 
 def layout_pb(
@@ -70,20 +73,20 @@ def layout_pb(
       ValueError: `functions` names an activation that there is not, or an activation or an input
         is not what the other calls accept.
     """
-    outputs, named = _arrays(activations or {}), _named(inputs)
+    outputs, named = as_arrays(activations or {}), named_arrays(inputs)
     functions = functions or {}
     rows: dict[Axis, tuple[Row, ...]] = {"run": (Row(""),)}
     if variables:
         shapes = {name: np.shape(value) for name, value in variables.items()}
         rows["variable"] = tuple(variable_row(name, shape) for name, shape in shapes.items())
     if outputs or functions:
-        check_activations("layout_pb", _given(outputs), {"functions": dict.fromkeys(functions)})
+        check_activations("layout_pb", as_given(outputs), {"functions": dict.fromkeys(functions)})
         rows["activation"] = tuple(
             Row(name, name, "hidden", value.shape[-1], functions.get(name, ""))
             for name, value in outputs.items()
         )
     if named:
-        check_inputs("layout_pb", _given(named))
+        check_inputs("layout_pb", as_given(named))
         groups = [feature_rows(name, value.shape, "input") for name, value in named.items()]
         rows["feature"] = tuple(row for group in groups for row in group)
     specs = {signal.spec.name: signal.spec for signal in all_signals() if signal.measure_numpy}
@@ -105,14 +108,14 @@ def gradients_pb(gradients: Mapping[str, npt.ArrayLike | None]) -> Any:
       ValueError: There is no gradient, or one is not an array of floats.
     """
     check_some_gradient("gradients_pb", gradients.values())
-    known = _arrays({n: g for n, g in gradients.items() if g is not None})
-    check_matching("gradients_pb", "gradients", _given(known), _given(known))
+    known = as_arrays({n: g for n, g in gradients.items() if g is not None})
+    check_matching("gradients_pb", "gradients", as_given(known), as_given(known))
     present = [i for i, gradient in enumerate(gradients.values()) if gradient is not None]
     context = NumpyGradientContext(list(known.values()))
-    measured = _measure("gradient", context)
-    values = {signal: _spread(each, present, len(gradients)) for signal, each in measured.items()}
-    values.update(_measure("step", StepContext(squared_norms=context.squared_norms)))
-    return _summary(values)
+    measured = measure("gradient", context)
+    values = {signal: spread(each, present, len(gradients)) for signal, each in measured.items()}
+    values.update(measure("step", StepContext(squared_norms=context.squared_norms)))
+    return as_summary(values)
 
 
 def updates_pb(
@@ -136,8 +139,8 @@ def updates_pb(
         `after`.
     """
     what = check_one_of("updates_pb", before=before, changes=changes)
-    given, new = _arrays(before or changes or {}), _arrays(after)
-    check_matching("updates_pb", what, _given(given), _given(new))
+    given, new = as_arrays(before or changes or {}), as_arrays(after)
+    check_matching("updates_pb", what, as_given(given), as_given(new))
     with np.errstate(all="ignore"):
         others = {name: new[name] - value for name, value in given.items()}
         old, moved = (given, others) if what == "before" else (others, given)
@@ -146,7 +149,7 @@ def updates_pb(
             squared_weights=np.array([squared_norm_numpy(value) for value in old.values()]),
             variables=list(new.values()),
         )
-    return _summary(_measure("update", context))
+    return as_summary(measure("update", context))
 
 
 def activations_pb(
@@ -173,23 +176,23 @@ def activations_pb(
       ValueError: `outputs` is empty, an activation is not an array of floats of rank 2 or more,
         or `inputs` or `slopes` has a name that `outputs` lacks or another shape.
     """
-    arrays, before, steep = _arrays(outputs), _arrays(inputs or {}), _arrays(slopes or {})
-    others = {"inputs": _given(before), "slopes": _given(steep)}
-    check_activations("activations_pb", _given(arrays), others)
+    arrays, before, steep = as_arrays(outputs), as_arrays(inputs or {}), as_arrays(slopes or {})
+    others = {"inputs": as_given(before), "slopes": as_given(steep)}
+    check_activations("activations_pb", as_given(arrays), others)
     silence: Memory = {} if memory is None else memory
     per_row = [
-        _measure("activation", _activation_context(name, value, before, steep, silence))
+        measure("activation", activation_context(name, value, before, steep, silence))
         for name, value in arrays.items()
     ]
-    values = _measure("output", OutputContext.of(list(arrays.values())))
+    values = measure("output", OutputContext.of(list(arrays.values())))
     for signal in dict.fromkeys(signal for row in per_row for signal in row):
         present = [i for i, row in enumerate(per_row) if signal in row]
         measured = np.concatenate([per_row[i][signal] for i in present])
-        values[signal] = _spread(measured, present, len(per_row))
+        values[signal] = spread(measured, present, len(per_row))
     if memory is None:
         small = [value.shape[0] < SAMPLES for value in arrays.values()]
         values["dead_fraction"] = np.where(small, NOT_MEASURED, values["dead_fraction"])
-    return _summary(values)
+    return as_summary(values)
 
 
 def inputs_pb(
@@ -208,11 +211,11 @@ def inputs_pb(
     Raises:
       ValueError: There is no input, or one is not an array of floats with a batch axis.
     """
-    arrays = _named(inputs)
-    check_inputs("inputs_pb", _given(arrays))
+    arrays = named_arrays(inputs)
+    check_inputs("inputs_pb", as_given(arrays))
     state: Memory = {} if memory is None else memory
-    parts = [_merged_features(name, value, state) for name, value in arrays.items()]
-    summary = _summary(_measure("step", StepContext(inputs=list(arrays.values()))))
+    parts = [merged_features(name, value, state) for name, value in arrays.items()]
+    summary = as_summary(measure("step", StepContext(inputs=list(arrays.values()))))
     for signal in parts[0]:
         merged = np.concatenate([part[signal] for part in parts])
         summary.value.append(codec.signal_value(signal, merged))
@@ -239,90 +242,11 @@ def training_pb(
       ValueError: None was given, or one is not a single number.
     """
     numbers = {"loss": loss, "learning_rate": learning_rate, "validation_loss": validation_loss}
-    given = _given(_arrays({name: value for name, value in numbers.items() if value is not None}))
+    given = as_given(
+        as_arrays({name: value for name, value in numbers.items() if value is not None})
+    )
     check_numbers("training_pb", **{name: given.get(name) for name in numbers})
-    values = _measure("step", StepContext(loss, learning_rate))
+    values = measure("step", StepContext(loss, learning_rate))
     if validation_loss is not None:
         values["validation_loss"] = np.asarray(validation_loss)
-    return _summary(values)
-
-
-def _measure(phase: Phase, context: Any) -> dict[str, Array]:
-    """Returns the values of every signal of a phase that the context is enough for."""
-    measured = {}
-    with np.errstate(all="ignore"):  # NaN and infinities are carried, not complained about
-        for signal in all_signals():
-            if signal.phase == phase and signal.measure_numpy is not None:
-                value = signal.measure_numpy(context)
-                if value is not None:
-                    measured[signal.spec.name] = np.asarray(value)
-    return measured
-
-
-def _summary(values: Mapping[str, Array]) -> Any:
-    """Returns a `Summary` of signals, `[rows]` each, as windows of one step."""
-    folded = {
-        name: np.reshape(value, (-1, 1)).repeat(len(FOLDED), 1) for name, value in values.items()
-    }
-    return summary_pb2.Summary(
-        value=[codec.signal_value(name, value) for name, value in folded.items()]
-    )
-
-
-def _spread(values: Array, present: Sequence[int], rows: int) -> Array:
-    """Returns `[rows]` with `values` at the positions `present`, the rest not measured."""
-    everywhere = np.full(rows, NOT_MEASURED)
-    everywhere[present] = values
-    return everywhere
-
-
-def _activation_context(
-    name: str,
-    outputs: Array,
-    inputs: Mapping[str, Array],
-    slopes: Mapping[str, Array],
-    memory: Memory,
-) -> ActivationContext:
-    values = _as_sample(outputs)
-    longer = memory.get(f"silent/{name}", 0.0) + float(outputs.shape[0])
-    memory[f"silent/{name}"] = np.where(silent_units_numpy(values), longer, 0.0)
-    return ActivationContext(
-        inputs=_as_sample(inputs[name]) if name in inputs else None,
-        outputs=values,
-        slopes=_as_sample(slopes[name]) if name in slopes else None,
-        silent_samples=memory[f"silent/{name}"],
-    )
-
-
-def _as_sample(value: Array) -> Array:
-    """Returns `[batch, ..., units]` as float64 `[1, n, units]`."""
-    return np.reshape(value, (1, -1, value.shape[-1])).astype(np.float64)
-
-
-def _merged_features(name: str, value: Array, memory: Memory) -> dict[str, Array]:
-    """Adds a batch to the statistics in `memory` and returns them, `[rows, fields]` by signal."""
-    rows = len(feature_rows(name, value.shape, "input"))
-    samples = np.reshape(value, (-1, rows)).astype(np.float64)
-    merged = {}
-    for signal in all_signals():
-        if signal.phase == "feature" and signal.measure_numpy is not None:
-            key, fields = f"{signal.spec.name}/{name}", len(signal.spec.fields)
-            context = RunningContext(samples, memory.get(key, np.zeros((rows, fields))))
-            memory[key] = merged[signal.spec.name] = np.asarray(signal.measure_numpy(context))
-    return merged
-
-
-def _named(inputs: npt.ArrayLike | Mapping[str, npt.ArrayLike] | None) -> dict[str, Array]:
-    if inputs is None:
-        return {}
-    return _arrays(inputs if isinstance(inputs, Mapping) else {"x": inputs})
-
-
-def _arrays(values: Mapping[str, npt.ArrayLike]) -> dict[str, Array]:
-    arrays = {name: np.asarray(value) for name, value in values.items()}
-    # NumPy itself cannot compute with the 16-bit floats of JAX.
-    return {n: a.astype(np.float32) if a.dtype.name == "bfloat16" else a for n, a in arrays.items()}
-
-
-def _given(arrays: Mapping[str, Array]) -> dict[str, Given]:
-    return {name: Given(array.dtype.name, array.shape) for name, array in arrays.items()}
+    return as_summary(values)

@@ -6,27 +6,29 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from tensorboard_gradhealth.lazy import tf, unconverted
-from tensorboard_gradhealth.naming import feature_rows, unique, variable_row
-from tensorboard_gradhealth.signals import all_signals
+from tensorboard_gradhealth.naming import feature_rows
 from tensorboard_gradhealth.signals._base import (
-    ActivationContext,
     GradientContext,
     OutputContext,
-    Phase,
-    RunningContext,
     StepContext,
     UpdateContext,
 )
 from tensorboard_gradhealth.signals._norm import squared_norm
-from tensorboard_gradhealth.signals.dead_fraction import silent_units
 from tensorboard_gradhealth.summary._checks import (
-    Given,
     check_activations,
     check_inputs,
-    check_matching,
     check_numbers,
     check_one_of,
     check_some_gradient,
+)
+from tensorboard_gradhealth.summary._from_tensors import (
+    activation_context,
+    activation_row,
+    as_given,
+    check_list,
+    measure,
+    merged_features,
+    variable_rows,
 )
 from tensorboard_gradhealth.summary._writing import (
     Log,
@@ -64,15 +66,15 @@ def gradients(
         but no step.
     """
     gradients, variables = list(gradients), list(variables)
-    rows = _variable_rows(variables)
-    _check_list("gradients", "gradients", gradients, variables)
+    rows = variable_rows(variables)
+    check_list("gradients", "gradients", gradients, variables)
     check_some_gradient("gradients", gradients)
     present = [i for i, gradient in enumerate(gradients) if gradient is not None]
 
     def record(log: Log) -> Tensor:
         describe(log, "variable", rows)
         context = GradientContext([gradients[i] for i in present])
-        for signal, values in _measure("gradient", context):
+        for signal, values in measure("gradient", context):
             write_folded(signal, spread(values, present, len(rows)), step)
         return _write_step(StepContext(squared_norms=context.squared_norms), step)
 
@@ -112,8 +114,8 @@ def updates(
     variables = list(variables)
     what = check_one_of("updates", before=before, changes=changes)
     given = list(before or changes or ())
-    _check_list("updates", what, given, variables)
-    rows = _variable_rows(variables)
+    check_list("updates", what, given, variables)
+    rows = variable_rows(variables)
 
     def record(log: Log) -> Tensor:
         describe(log, "variable", rows)
@@ -126,7 +128,7 @@ def updates(
             squared_weights=tf.stack([squared_norm(value) for value in old]),
             variables=after,
         )
-        measured = _measure("update", context)
+        measured = measure("update", context)
         return [write_folded(signal, values, step) for signal, values in measured][-1]
 
     return if_recording(record)
@@ -164,19 +166,19 @@ def activations(
     inputs, functions = inputs or {}, functions or {}
     outputs = {name: tf.convert_to_tensor(value) for name, value in outputs.items()}
     inputs = {name: tf.convert_to_tensor(value) for name, value in inputs.items()}
-    others = {"inputs": _given(inputs), "functions": dict.fromkeys(functions)}
-    check_activations("activations", _given(outputs), others)
-    rows = [_activation_row(n, value, functions.get(n)) for n, value in outputs.items()]
+    others = {"inputs": as_given(inputs), "functions": dict.fromkeys(functions)}
+    check_activations("activations", as_given(outputs), others)
+    rows = [activation_row(n, value, functions.get(n)) for n, value in outputs.items()]
 
     def record(log: Log) -> Tensor:
         describe(log, "activation", rows)
-        for signal, values in _measure("output", OutputContext.of(list(outputs.values()))):
+        for signal, values in measure("output", OutputContext.of(list(outputs.values()))):
             write_folded(signal, values, step)
         contexts = [
-            _activation_context(log, name, value, inputs.get(name), functions.get(name))
+            activation_context(log, name, value, inputs.get(name), functions.get(name))
             for name, value in outputs.items()
         ]
-        per_row = [dict(_measure("activation", context)) for context in contexts]
+        per_row = [dict(measure("activation", context)) for context in contexts]
         written = tf.constant(False)
         for signal in dict.fromkeys(signal for values in per_row for signal in values):
             present = [i for i, values in enumerate(per_row) if signal in values]
@@ -206,13 +208,13 @@ def inputs(inputs: Tensor | Mapping[str, Tensor], step: Step = None) -> Tensor:
     """
     named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
     batches = {name: tf.convert_to_tensor(value) for name, value in named.items()}
-    check_inputs("inputs", _given(batches))
+    check_inputs("inputs", as_given(batches))
     groups = {n: feature_rows(n, value.shape.as_list(), "input") for n, value in batches.items()}
 
     def record(log: Log) -> Tensor:
         describe(log, "feature", [row for rows in groups.values() for row in rows])
         parts = [
-            _merged_features(log, name, value, len(groups[name])) for name, value in batches.items()
+            merged_features(log, name, value, len(groups[name])) for name, value in batches.items()
         ]
         for signal in parts[0]:
             write(signal, tf.concat([part[signal] for part in parts], axis=0), step)
@@ -245,7 +247,7 @@ def training(
     """
     numbers = {"loss": loss, "learning_rate": learning_rate, "validation_loss": validation_loss}
     tensors = {k: None if v is None else tf.convert_to_tensor(v) for k, v in numbers.items()}
-    check_numbers("training", **_given(tensors))
+    check_numbers("training", **as_given(tensors))
 
     def record(log: Log) -> Tensor:
         if "run" not in log.rows:
@@ -257,15 +259,9 @@ def training(
     return if_recording(record)
 
 
-def _measure(phase: Phase, context: Any) -> list[tuple[str, Tensor]]:
-    """Returns the values of every signal of a phase that the context is enough for."""
-    measured = ((s.spec.name, s.measure(context)) for s in all_signals() if s.phase == phase)
-    return [(name, value) for name, value in measured if value is not None]
-
-
 def _write_step(context: StepContext, step: Step) -> Tensor:
     written = tf.constant(False)
-    for signal, value in _measure("step", context):
+    for signal, value in measure("step", context):
         written = write_folded(signal, tf.reshape(tf.cast(value, tf.float32), [1]), step)
     return written
 
@@ -274,77 +270,3 @@ def _write_validation(loss: Tensor | None, step: Step) -> Tensor:
     if loss is None:
         return tf.constant(False)
     return write_folded("validation_loss", tf.reshape(tf.cast(loss, tf.float32), [1]), step)
-
-
-def _activation_context(
-    log: Log,
-    name: str,
-    outputs: Tensor,
-    inputs: Tensor | None,
-    function: Callable[[Tensor], Tensor] | None,
-) -> ActivationContext:
-    values = _as_sample(outputs)
-    before = None if inputs is None else _as_sample(inputs)
-    slopes = None
-    if before is not None and function is not None:
-        with tf.GradientTape() as tape:
-            tape.watch(before)
-            after = function(before)
-        slopes = tape.gradient(after, before)
-    silent = log.remembered(f"silent/{name}", [1, values.shape[-1]])
-    longer = silent + tf.cast(tf.shape(outputs)[0], tf.float32)
-    updated = tf.where(silent_units(values), longer, 0.0)
-    silent.assign(updated)
-    return ActivationContext(before, values, slopes, silent_samples=updated)
-
-
-def _merged_features(log: Log, name: str, value: Tensor, rows: int) -> dict[str, Tensor]:
-    samples = tf.reshape(tf.cast(value, tf.float32), [-1, rows])
-    merged = {}
-    for signal in all_signals():
-        if signal.phase == "feature":
-            fields = len(signal.spec.fields)
-            state = log.remembered(f"{signal.spec.name}/{name}", [rows, fields])
-            merged[signal.spec.name] = signal.measure(RunningContext(samples, state.read_value()))
-            state.assign(merged[signal.spec.name])
-    return merged
-
-
-def _as_sample(value: Tensor) -> Tensor:
-    """Returns `[batch, ..., units]` as float32 `[1, n, units]`."""
-    value = tf.convert_to_tensor(value)
-    return tf.reshape(tf.cast(value, tf.float32), [1, -1, value.shape[-1]])
-
-
-def _variable_rows(variables: Sequence[Any]) -> list[Row]:
-    paths = [getattr(v, "path", None) or str(v.name).removesuffix(":0") for v in variables]
-    shapes = [tf.TensorShape(variable.shape).as_list() for variable in variables]
-    return [variable_row(*pair) for pair in zip(unique(paths), shapes, strict=True)]
-
-
-def _activation_row(name: str, value: Tensor, function: Callable[[Tensor], Tensor] | None) -> Row:
-    called = str(getattr(function, "__name__", ""))
-    return Row(name, name, "hidden", int(value.shape[-1]), "" if "<" in called else called)
-
-
-def _check_list(
-    call: str, what: str, values: Sequence[Tensor | None], variables: Sequence[Any]
-) -> None:
-    if len(values) != len(variables):
-        raise ValueError(
-            f"summary.{call} got {len(values)} {what} and {len(variables)} variables. It takes "
-            "one for each variable, in the same order."
-        )
-    names = [row.name for row in _variable_rows(variables)]
-    described = _given(dict(zip(names, variables, strict=True)))
-    check_matching(call, what, _given(dict(zip(names, values, strict=True))), described)
-
-
-def _given(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: None if value is None else _one_given(value) for name, value in values.items()}
-
-
-def _one_given(value: Any) -> Given:
-    shape = tf.TensorShape(value.shape)
-    lengths = shape.as_list() if shape.rank is not None else ()
-    return Given(tf.as_dtype(value.dtype).name, tuple(lengths))

@@ -9,9 +9,8 @@ import pytest
 
 from tensorboard_gradhealth.backend import blocks, queries
 from tensorboard_gradhealth.backend.blocks import Part
-from tensorboard_gradhealth.storage.reader import RunReader, UnknownName
-from tensorboard_gradhealth.storage.writer import RunWriter
-from tests.logs import flight, info, read_run, record, write_run
+from tensorboard_gradhealth.storage.reader import UnknownName
+from tests.logs import flown, read_run, write_run
 from tests.tensorboard_process import decode_series
 
 
@@ -85,16 +84,6 @@ def test_parts_that_are_not_there_are_refused(part: Part, sentence: str, tmp_pat
     write_run(tmp_path, range(2))
     with pytest.raises(queries.BadArgument, match=sentence):
         blocks.series(read_run(tmp_path), "gradient_norm", part)
-
-
-def flown(log_dir: Path) -> RunReader:
-    """A run with a flight of two findings over steps 3 to 7."""
-    writer = RunWriter(log_dir)
-    writer.write_info(info(), 7)
-    writer.write_record(record(7), wall_time=100.0)
-    writer.write_flight(flight("dead_units", "loss_spike"), 7)
-    writer.close()
-    return read_run(log_dir)
 
 
 @pytest.mark.parametrize("name", ["dead_units", "loss_spike"])

@@ -11,10 +11,9 @@ import pytest
 from tensorboard_gradhealth.backend import queries
 from tensorboard_gradhealth.backend.runs import Diagnosis
 from tensorboard_gradhealth.storage import codec
-from tensorboard_gradhealth.storage.reader import RunReader
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import RuleState
-from tests.logs import finding, flight, info, read_run, record, write_run
+from tests.logs import finding, flight, flown, info, read_run, record, write_run, write_values
 
 CLEAN = (RuleState("dead_units", "GH401", "clean"),)
 BLIND = (RuleState("dead_units", "GH401", "not evaluated", "Nothing was recorded."),)
@@ -123,16 +122,6 @@ def test_sampling_and_changed_layers_are_noted(tmp_path: Path) -> None:
     assert "changed at step 7" in notes[1]
 
 
-def flown(log_dir: Path) -> RunReader:
-    """A run with a flight of two findings over steps 3 to 7."""
-    writer = RunWriter(log_dir)
-    writer.write_info(info(), 7)
-    writer.write_record(record(7), wall_time=100.0)
-    writer.write_flight(flight("dead_units", "loss_spike"), 7)
-    writer.close()
-    return read_run(log_dir)
-
-
 def test_run_lists_its_flights(tmp_path: Path) -> None:
     assert queries.run(Diagnosis("."), flown(tmp_path))["flights"] == [
         {
@@ -150,8 +139,8 @@ def test_damaged_flights_do_not_cost_the_run(tmp_path: Path) -> None:
     writer.write_record(record(0))
     damaged = codec.flight_values(flight("a"))
     damaged[0].tensor.tensor_content = b""
-    writer._write_values(damaged, 0)
     writer.close()
+    write_values(tmp_path, damaged)
     answer = queries.run(Diagnosis("."), read_run(tmp_path))
     assert (answer["flights"], answer["signals"][1]["kept"]) == ([], 1)
 

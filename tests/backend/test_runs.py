@@ -6,6 +6,7 @@ import dataclasses
 import functools
 import itertools
 import math
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,12 @@ from tensorboard_gradhealth.backend.judging import Limits
 from tensorboard_gradhealth.backend.runs import Runs
 from tensorboard_gradhealth.rules import Engine, replay
 from tensorboard_gradhealth.storage.local import LocalProvider
-from tensorboard_gradhealth.storage.reader import UnknownName, open_log_dir
+from tensorboard_gradhealth.storage.reader import (
+    RunReader,
+    UnknownName,
+    UnreadableRun,
+    open_log_dir,
+)
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import Finding, Record, RuleState, RunInfo
 from tests.logs import finding, info, read_run, record, write_run
@@ -101,12 +107,14 @@ def test_a_record_that_was_seen_in_part_is_judged_anew(tmp_path: Path) -> None:
     writer.flush()
     judge = CountingJudge()
     runs = Runs(LiveProvider(tmp_path), judge, clock=itertools.count(step=10).__next__)
-    runs.diagnoses(None, "")
+    [before] = runs.diagnoses(None, "")
     late = {"gradient_norm": whole.signals["gradient_norm"]}
     writer.add_signals(dataclasses.replace(whole, signals=late))
     writer.close()
-    runs.diagnoses(None, "")
+    [after] = runs.diagnoses(None, "")
     assert judge.fed == [[0], [0]]
+    assert after.state != before.state
+    assert after == dataclasses.replace(before, state=after.state), "nothing else tells the news"
 
 
 def test_findings_of_a_growing_run_are_those_of_the_whole(tmp_path: Path) -> None:
@@ -127,6 +135,28 @@ def test_findings_of_a_growing_run_are_those_of_the_whole(tmp_path: Path) -> Non
     diagnosis = runs.diagnosis(None, "", ".")
     assert findings
     assert repr((diagnosis.findings, diagnosis.states)) == repr((tuple(findings), tuple(states)))
+
+
+def test_a_run_that_failed_half_way_is_judged_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_run(tmp_path, range(2))
+    judge = CountingJudge()
+    runs = Runs(LiveProvider(tmp_path), judge, clock=itertools.count(step=10).__next__)
+    runs.diagnoses(None, "")
+    write_run(tmp_path, range(2, 6))
+
+    def broken_off(reader: RunReader, start: int) -> Iterator[Record]:
+        yield from itertools.islice(read_from(reader, start), 2)
+        raise UnreadableRun("The disk is gone.")
+
+    with monkeypatch.context() as patch:
+        read_from = RunReader.records_from
+        patch.setattr(RunReader, "records_from", broken_off)
+        assert runs.diagnosis(None, "", ".").reason == "The disk is gone."
+    write_run(tmp_path, [6])
+    assert runs.diagnosis(None, "", ".").last_step == 6
+    assert judge.fed == [[0, 1, 2, 3], list(range(7))]
 
 
 def test_runs_on_this_machine_are_read_from_their_files(tmp_path: Path) -> None:

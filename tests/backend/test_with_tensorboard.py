@@ -11,11 +11,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tensorboard_gradhealth.storage import codec, metadata
-from tensorboard_gradhealth.storage.plugin_data_pb2 import PluginData
 from tensorboard_gradhealth.storage.writer import RunWriter
 from tensorboard_gradhealth.types import NOT_MEASURED, Evidence, Record, RuleState
-from tests.logs import finding, flight, info, record, write_run
+from tests.logs import finding, flight, info, record, write_newer_run, write_run
 from tests.tensorboard_process import PREFIX, TensorBoard, decode_series, tensorboard
 
 pytestmark = pytest.mark.slow
@@ -58,16 +56,6 @@ def write_judged(log_dir: Path) -> None:
     writer.close()
 
 
-def write_newer(log_dir: Path) -> None:
-    values = codec.info_values(info())
-    for value in values:
-        content = PluginData(version=metadata.VERSION + 1).SerializeToString()
-        value.metadata.plugin_data.content = content
-    writer = RunWriter(log_dir)
-    writer._write_values(values, 0)
-    writer.close()
-
-
 def write_damaged(log_dir: Path) -> None:
     writer = RunWriter(log_dir)
     writer.write_info(info(), 0)
@@ -90,7 +78,7 @@ def log_dir(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_flown(path / "flown")
     write_strange(path / "strange")
     write_judged(path / "judged")
-    write_newer(path / "newer")
+    write_newer_run(path / "newer")
     write_damaged(path / "damaged")
     write_truncated(path / "truncated")
     return path

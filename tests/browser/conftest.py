@@ -16,11 +16,18 @@ from playwright.sync_api import Browser, FrameLocator, Page, Request, expect
 from tests.browser import runs
 from tests.tensorboard_process import TensorBoard, tensorboard
 
-expect.set_options(timeout=20_000)  # other tests may train at the same time
+expect.set_options(timeout=120_000)  # other tests may train at the same time
 
 WORDS_OF_SVG = """svg => [
   ...new DOMParser().parseFromString(svg, 'image/svg+xml').querySelectorAll('text'),
 ].map((text) => text.textContent)"""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The first test in a browser waits until the runs are recorded, which is training."""
+    for item in items:
+        if item.get_closest_marker("browser"):
+            item.add_marker(pytest.mark.timeout(1800))
 
 
 @pytest.fixture(scope="session")

@@ -32,7 +32,8 @@ STEPS_PER_LIFE = 150
 CHECKPOINT_EVERY = 20
 WINDOW, BUDGET = 10, 1500
 """As in a callback that is told nothing else."""
-SECONDS = 180.0
+PATIENCE = 1200.0
+"""Seconds for a life that takes a few: only one that hangs is to be given up."""
 
 
 def train(log_dir: str, checkpoint: str, last: int, taken: Synchronized[int]) -> None:
@@ -96,14 +97,14 @@ class Lives:
         """Trains to the end."""
         process = self._context.Process(target=train, args=self._arguments)
         process.start()
-        process.join(SECONDS)
+        process.join(PATIENCE)
         assert process.exitcode == 0
 
     def killed_after(self, steps: int, delay: float) -> int:
         """Kills a training `delay` seconds after this step; returns how many were taken."""
         process = self._context.Process(target=train, args=self._arguments)
         process.start()
-        deadline = time.monotonic() + SECONDS
+        deadline = time.monotonic() + PATIENCE
         while self.taken.value < steps:
             assert process.is_alive() and time.monotonic() < deadline
             time.sleep(0.001)

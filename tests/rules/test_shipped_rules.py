@@ -32,7 +32,7 @@ def test_live_and_replayed_findings_are_equal(sick: object) -> None:
     findings, states = replay(sick.info, sick.records)  # type: ignore[attr-defined]
     # As text, because a NaN in the evidence is not equal to itself.
     assert repr([dataclasses.replace(f, origin="live") for f in findings]) == repr(engine.findings)
-    assert all(finding.origin == "replay" for finding in findings)
+    assert {finding.origin for finding in findings} == {"replay"}
     assert states == engine.states()
     assert {event.finding.id for event in events} == {finding.id for finding in findings}
 

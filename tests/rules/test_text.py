@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+
+from tensorboard_gradhealth.formats import Verdict, as_json
 from tensorboard_gradhealth.text import WIDTH, render_finding, render_summary
 from tensorboard_gradhealth.types import Cause, Evidence, Finding, Fix, RuleState
 
@@ -43,6 +46,19 @@ STATES = (
     RuleState("dead_units", "GH401", "cleared"),
     RuleState("saturated_activations", "GH402", "not evaluated", "no bounded activation"),
 )
+
+
+def test_a_finding_that_is_printed_tells_itself() -> None:
+    assert str(ROOT) == render_finding(ROOT)
+    assert repr(ROOT).startswith("Finding(id=")
+
+
+def test_a_finding_as_a_dictionary_is_what_the_command_writes() -> None:
+    told = ROOT.to_dict()
+    [run] = json.loads(as_json([Verdict("cnn", [ROOT])]))["runs"]
+    assert run["findings"] == [told]
+    assert json.loads(json.dumps(told, allow_nan=False)) == told
+    assert told["evidence"][1]["value"] == "NaN"
 
 
 def test_a_finding_is_told_whole() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import threading
+import types
 import weakref
 from collections.abc import Hashable
 from concurrent.futures import ThreadPoolExecutor
@@ -12,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
+from tensorboard_gradhealth.storage import memory as memory_module
 from tensorboard_gradhealth.storage.memory import Memory, room_for
 
 
@@ -86,16 +88,32 @@ def test_a_value_that_shrank_makes_room() -> None:
     assert memory.get("a", 2, lambda _: 99, int) == 5
 
 
-def test_threads_that_ask_at_once_wait_for_the_first_of_them() -> None:
-    memory, started, made = Memory(), threading.Barrier(8), []
+def test_threads_that_ask_at_once_wait_for_the_first_of_them(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    memory, made, waiting = Memory(), [], threading.Semaphore(0)
+
+    class Lock:
+        """Tells when somebody is about to wait for it."""
+
+        def __init__(self) -> None:
+            self._lock = threading.Lock()
+
+        def __enter__(self) -> None:
+            waiting.release()
+            self._lock.acquire()
+
+        def __exit__(self, *_: object) -> None:
+            self._lock.release()
+
+    monkeypatch.setattr(memory_module, "threading", types.SimpleNamespace(Lock=Lock))
 
     def make(_: int | None) -> int:
         made.append(1)
-        threading.Event().wait(0.02)
+        assert all(waiting.acquire(timeout=60) for _ in range(8)), "not all wait for this one"
         return 7
 
     def ask(_: int) -> int:
-        started.wait()
         return memory.get("a", 0, make, lambda value: value)
 
     with ThreadPoolExecutor(8) as pool:

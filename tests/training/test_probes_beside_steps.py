@@ -20,6 +20,7 @@ from tensorboard_gradhealth.training.cadence import FIRST_STEPS
 from tensorboard_gradhealth.training.gradient_halves import NoiseEstimate
 from tensorboard_gradhealth.training.guard import MonitorWarning
 from tensorboard_gradhealth.training.step_trial import StepTrial
+from tensorboard_gradhealth.types import NOT_MEASURED
 from tests.logs import read_run
 from tests.training import models
 
@@ -80,9 +81,9 @@ def fitted(log_dir: Path | None, data: Any, *, epochs: int = 1, **options: Any) 
     return model
 
 
-def dataset(batches: int) -> tf.data.Dataset:
-    x, y = models.data(16 * batches)
-    return tf.data.Dataset.from_tensor_slices((x, y)).batch(16)
+def dataset(batches: int, size: int = 16) -> tf.data.Dataset:
+    x, y = models.data(size * batches)
+    return tf.data.Dataset.from_tensor_slices((x, y)).batch(size)
 
 
 MODES: dict[str, dict[str, Any]] = {
@@ -100,7 +101,7 @@ def steps_at_once(mode: str) -> int:
 @pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_probes_work_in_every_mode_and_lose_no_batch(mode: str, tmp_path: Path) -> None:
-    data = dataset(31)
+    data = dataset(31, size=128)  # of fewer examples, noise is all that is seen of a gradient
     observed = fitted(tmp_path, data, **MODES[mode])
     assert int(observed.optimizer.iterations) == 31
     run = read_run(tmp_path)
@@ -109,8 +110,12 @@ def test_probes_work_in_every_mode_and_lose_no_batch(mode: str, tmp_path: Path) 
     last = 30 if steps_at_once(mode) == 1 else 28  # where the last execution begins
     assert len(overshoot.steps) == sum(step <= last for step in FIRST_STEPS)
     assert (np.abs(overshoot.values) < 1.0).all()
-    assert (run.series("gradient_noise_scale").values > 0).all()
-    assert run.series("gradient_snr").values.shape[1] == 6
+    noise, ratio = run.series("gradient_noise_scale"), run.series("gradient_snr")
+    assert noise.steps.tolist() == ratio.steps.tolist() == overshoot.steps.tolist()
+    assert (noise.values > 0).all()
+    told = ratio.values != NOT_MEASURED
+    assert ratio.values.shape[1] == 6 and told.any(axis=(1, 2)).all()
+    assert (ratio.values[told] > 0).all()
 
 
 def test_overshoot_is_that_of_the_batch_of_the_step_and_its_dropout(tmp_path: Path) -> None:

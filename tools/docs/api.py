@@ -136,7 +136,8 @@ def _constructor(node: ast.ClassDef, module: ast.Module) -> list[str]:
     for base in bases:
         if isinstance(base, ast.ClassDef):
             return _constructor(base, module)
-    return [ast.unparse(item) for item in node.body if isinstance(item, ast.AnnAssign)]
+    fields = [ast.unparse(item) for item in node.body if isinstance(item, ast.AnnAssign)]
+    return [field for field in fields if not field.startswith("_")]
 
 
 def _arguments(node: ast.FunctionDef) -> list[str]:
