@@ -31,6 +31,20 @@ def test_a_row_opens_its_layer_and_the_single_steps_before_a_finding(tab: Tab) -
     tab.expect_link("p.gradhealth.layer=dense_1")
 
 
+def test_charts_of_a_layer_have_room_and_the_steps_stay_in_sight(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", view="layer", layer="dense")
+    expect(tab.get("strip").get_by_test_id("chart")).to_have_count(1)
+    layer = tab.get("layer")
+    heights = []
+    for signal in ("gradient_norm", "gradient_nonfinite"):
+        box = layer.locator(f'[data-signal="{signal}"] .strip-plot').first.bounding_box()
+        assert box
+        heights.append(box["height"])
+    assert heights[0] > heights[1] + 20, "a curve with a shape is taller than a flat one"
+    layer.get_by_test_id("chart").last.scroll_into_view_if_needed()
+    expect(tab.get("strip").locator(".step-axis")).to_be_in_viewport()
+
+
 def test_the_flow_along_the_network_plays(tab: Tab) -> None:
     tab.open(run="learning_rate/sick", view="flow")
     flow = tab.get("flow")

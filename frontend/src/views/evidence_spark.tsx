@@ -28,7 +28,7 @@ interface Props {
 }
 
 function Spark({ detail, finding, curve, series }: Props) {
-  const { signal, evidence } = curve;
+  const { evidence } = curve;
   const column = pointOnCurve(series, 0, evidence);
   const limit = column === null ? null : evidence.limit;
   const { data, spark } = useMemo(() => {
@@ -54,31 +54,44 @@ function Spark({ detail, finding, curve, series }: Props) {
           <line key={x} class="spark-mark" x1={x} x2={x} y1="0" y2={height} />
         ))}
       </svg>
-      <figcaption>
-        <span>
-          {signal.title}
-          {evidence.row && (
-            <>
-              {' of '}
-              <code>{evidence.row}</code>
-            </>
-          )}
-        </span>
-        <span class="spark-words">
-          {column !== null && (
-            <>
-              <b class={Number.isFinite(evidence.value) ? '' : 'non-finite'}>
-                {formatValue(evidence.value, '', signal.name)}
-              </b>{' '}
-              at step {formatStep(evidence.step)}
-            </>
-          )}
-          {limit !== null && (
-            <span class="spark-limit-word">limit {formatValue(limit, '', signal.name)}</span>
-          )}
-        </span>
-      </figcaption>
+      <Caption curve={curve} read={column !== null} limit={limit} />
     </figure>
+  );
+}
+
+interface CaptionProps {
+  curve: Curve;
+  /** Whether the number of the evidence is a point of the curve. */
+  read: boolean;
+  limit: number | null;
+}
+
+function Caption({ curve: { signal, evidence }, read, limit }: CaptionProps) {
+  return (
+    <figcaption>
+      <span>
+        {signal.title}
+        {evidence.row && (
+          <>
+            {' of '}
+            <code>{evidence.row}</code>
+          </>
+        )}
+      </span>
+      <span class="spark-words">
+        {read && (
+          <>
+            <b class={Number.isFinite(evidence.value) ? '' : 'non-finite'}>
+              {formatValue(evidence.value, '', signal.name)}
+            </b>{' '}
+            at step {formatStep(evidence.step)}
+          </>
+        )}
+        {limit !== null && (
+          <span class="spark-limit-word">limit {formatValue(limit, '', signal.name)}</span>
+        )}
+      </span>
+    </figcaption>
   );
 }
 
