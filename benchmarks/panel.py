@@ -189,28 +189,29 @@ def respond_to_view(page: Page) -> float:
     return time.perf_counter() - started
 
 
-def median_of(measure: Callable[[], float]) -> float:
-    """Measures again and again."""
-    measure()  # the first one fills caches of the server and the browser
-    return statistics.median(measure() for _ in range(REPEATS))
+def medians_of(*measures: Callable[[], float]) -> list[float]:
+    """Measures again and again, by turns."""
+    for measure in measures:
+        measure()  # the first one fills caches of the server and the browser
+    rounds = [[measure() for measure in measures] for _ in range(REPEATS)]
+    return [statistics.median(times) for times in zip(*rounds, strict=True)]
 
 
 def compare_first_paint(browser: Browser, log_dir: Path) -> None:
-    """Opens the same data in both tabs."""
+    """Opens the same data in both tabs, in turns: what else the machine does slows down both."""
     write_run(log_dir / "ours" / "run", 200, SIGNALS, POINTS)
     write_scalars(log_dir / "scalars" / "run", 200, SIGNALS, POINTS)
-    with tensorboard(log_dir / "ours") as server:
-        server.wait_for(lambda: server.plugin("runs").json["runs"] or None)
-        ours_url = server.url
+    every_point = ("--samples_per_plugin", f"scalars={POINTS}")
+    with tensorboard(log_dir / "ours") as tab, tensorboard(log_dir / "scalars", *every_point) as ts:
+        tab.wait_for_runs("run")
+        wait_for_scalars(ts, f"{SIGNALS[-1]}/dense_199")
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        link = f"{ours_url}#gradhealth&p.gradhealth.run=run"
-        ours = median_of(lambda: seconds_until(page, link, panel_shown))
-        page.close()
-    with tensorboard(log_dir / "scalars", "--samples_per_plugin", f"scalars={POINTS}") as server:
-        wait_for_scalars(server, f"{SIGNALS[-1]}/dense_199")
-        page = browser.new_page(viewport={"width": 1440, "height": 1000})
-        link = f"{server.url}?tagFilter=gradient_norm#timeseries"
-        theirs = median_of(lambda: seconds_until(page, link, curves_shown))
+        ours, theirs = medians_of(
+            lambda: seconds_until(page, f"{tab.url}#gradhealth&p.gradhealth.run=run", panel_shown),
+            lambda: seconds_until(
+                page, f"{ts.url}?tagFilter=gradient_norm#timeseries", curves_shown
+            ),
+        )
         page.close()
     print(f"first useful paint, 200 layers: {ours:.2f} s; Time Series {theirs:.2f} s")
     print(f"  ratio {ours / theirs:.2f}")
@@ -223,7 +224,7 @@ def measure_thousand_layers(browser: Browser, log_dir: Path) -> None:
         server.wait_for_runs("run")
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         link = f"{server.url}#gradhealth&p.gradhealth.run=run"
-        paint = median_of(lambda: seconds_until(page, link, panel_shown))
+        [paint] = medians_of(lambda: seconds_until(page, link, panel_shown))
         times, blocked = redraws(page)
         page.close()
     print(f"first useful paint, 1,000 layers: {paint:.2f} s")
@@ -245,7 +246,7 @@ def measure_twenty_runs(browser: Browser, log_dir: Path) -> None:
         page = browser.new_page(viewport={"width": 1440, "height": 1000})
         picked = "%0A".join(names[1:])
         link = f"{server.url}#gradhealth&p.gradhealth.run=run_0&p.gradhealth.compare={picked}"
-        paint = median_of(lambda: seconds_until(page, link, panel_shown))
+        [paint] = medians_of(lambda: seconds_until(page, link, panel_shown))
         page.wait_for_timeout(2_000)
         print(f"twenty runs: paint {paint:.2f} s, comparison after {respond_to_view(page):.2f} s")
         page.close()

@@ -24,16 +24,21 @@ export function evidenceCurve(detail: RunDetail, finding: Finding): Curve | null
 const TOLERANCE = 0.02;
 
 /**
- * The limit, if it is one of the curve. A rule may hold against it what it computed from the
- * signal, such as a ratio of two rows: then the number is not on the curve, and neither is the limit.
+ * The point of the curve that a rule read; null where it computed its number from the signal, as a
+ * ratio of two rows.
  */
-export function limitOnCurve(series: Series, row: number, evidence: Evidence): number | null {
+export function pointOnCurve(series: Series, row: number, evidence: Evidence): number | null {
   const point = series.steps.findIndex((step) => step >= evidence.step);
-  if (point < 0 || evidence.limit === null) return null;
+  if (point < 0) return null;
   const logged = series.fields.map((field) => series.values[field]?.[row * series.points + point]);
   const isRead = (value: number | undefined) =>
     value !== undefined &&
     (Object.is(value, evidence.value) ||
       Math.abs(value - evidence.value) <= TOLERANCE * Math.abs(evidence.value));
-  return logged.some(isRead) ? evidence.limit : null;
+  return logged.some(isRead) ? point : null;
+}
+
+/** The limit, if it is one of the curve: it is not where the number held against it is not. */
+export function limitOnCurve(series: Series, row: number, evidence: Evidence): number | null {
+  return pointOnCurve(series, row, evidence) === null ? null : evidence.limit;
 }

@@ -13,6 +13,15 @@ export function formatNumber(value: number, digits = 3): string {
   return minus(String(Number(value.toPrecision(digits))));
 }
 
+const TICK_DIGITS = [2, 3, 4, 6, 9];
+
+/** Labels of an axis, in as few digits as tell them apart. */
+export function formatTicks(ticks: readonly number[]): string[] {
+  const labels = (digits: number) => ticks.map((tick) => formatNumber(tick, digits));
+  const distinct = (digits: number) => new Set(labels(digits)).size === ticks.length;
+  return labels(TICK_DIGITS.find(distinct) ?? 9);
+}
+
 /** Values of signals that are shares read best in percent. */
 export function formatValue(value: number, unit: string, signal: string): string {
   if (signal.endsWith('_fraction') && Number.isFinite(value)) {

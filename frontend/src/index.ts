@@ -9,12 +9,30 @@ import { createStore, type Store } from './store';
 import baseStyles from './styles/base.css';
 import chartStyles from './styles/charts.css';
 import findingStyles from './styles/findings.css';
+import flowStyles from './styles/flow.css';
 import layoutStyles from './styles/layout.css';
 import mapStyles from './styles/map.css';
+import ruleStyles from './styles/rules.css';
+import stripStyles from './styles/strip.css';
+import verdictStyles from './styles/verdict.css';
 import { followTheme } from './theme';
 import { isOurTab, readHash, URL_KEYS, writeHash } from './url_state';
 import { App } from './views/app';
 import { AppContext } from './views/context';
+
+/** In this order: what is of one part goes over what is of all. */
+const SHEETS = [
+  uplotStyles,
+  baseStyles,
+  layoutStyles,
+  verdictStyles,
+  findingStyles,
+  ruleStyles,
+  stripStyles,
+  mapStyles,
+  chartStyles,
+  flowStyles,
+];
 
 const TITLE = 'Gradient Health';
 const POLL_MS = 5_000;
@@ -23,7 +41,7 @@ const HASH_MS = 50;
 export function render(): void {
   const host = createHost();
   host.nameDocument(TITLE);
-  addStyles(uplotStyles, baseStyles, layoutStyles, findingStyles, mapStyles, chartStyles);
+  addStyles(...SHEETS);
   const store = createStore<AppState>(initialState(readHash(host.hash())));
   const cursor = createStore<Cursor>({ column: null, row: null });
   const actions = createActions(store, createApi(window.fetch.bind(window)), () => new Date());

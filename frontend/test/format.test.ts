@@ -5,6 +5,7 @@ import {
   formatNumber,
   formatSize,
   formatSteps,
+  formatTicks,
   formatValue,
   sentenceCase,
   splitCode,
@@ -25,6 +26,15 @@ describe('formatNumber', () => {
     [Number.NEGATIVE_INFINITY, '−Inf'],
   ])('%d is %s', (value, text) => {
     expect(formatNumber(value)).toBe(text);
+  });
+});
+
+describe('formatTicks', () => {
+  it('has as few digits as tell the labels of an axis apart', () => {
+    expect(formatTicks([0, 5])).toEqual(['0', '5']);
+    expect(formatTicks([0.216, 0.218])).toEqual(['0.216', '0.218']);
+    expect(formatTicks([1.0001, 1.0002])).toEqual(['1.0001', '1.0002']);
+    expect(formatTicks([])).toEqual([]);
   });
 });
 

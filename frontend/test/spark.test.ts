@@ -24,6 +24,15 @@ describe('a curve in a card', () => {
     expect(limit).toBeLessThan(2);
   });
 
+  it('has a dot where its number was read, if that can be drawn', () => {
+    const dot = (value: number) => {
+      const data = lineData(series([[1, 2, 3]], [0, 1, 2]), 0, timeline([0, 1, 2]));
+      return sparkOf(data, scaleOfLines([data]), null, size, { column: 1, value }).point;
+    };
+    expect(dot(2)).toEqual({ x: 15, y: 5 });
+    expect([dot(9), dot(Number.NaN)]).toEqual([null, null]);
+  });
+
   it('is nothing where nothing finite was measured', () => {
     const { line, limit } = spark([Number.NaN, Number.NaN], 9);
     expect(line).toBe('');

@@ -159,7 +159,14 @@ class GradientHealthPlugin(base_plugin.TBPlugin):
         found = static_files.load(name)
         if found is None:
             raise errors.NotFoundError(f"There is no file {name!r}.")
-        return http_util.Respond(request, *found)
+        content, kind = found
+        return _text(content).respond(request, kind)
+
+
+@functools.lru_cache(maxsize=4)
+def _text(content: bytes) -> Answer:
+    """Returns the answer of a file: to compress it for each page that opens would delay them."""
+    return Answer.of_text(content)
 
 
 def _sentence(error: Exception) -> str:

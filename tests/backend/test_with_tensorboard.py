@@ -232,6 +232,7 @@ def test_a_part_of_a_signal_is_sent_alone(server: TensorBoard) -> None:
         ("run", {"run": "long"}),
         ("series", {"run": "long", "signal": "gradient_norm"}),
         ("flight", {"run": "flown", "finding": "at 12", "signal": "loss"}),
+        ("static/index.js", {}),
     ],
 )
 def test_an_answer_that_a_browser_has_is_not_sent_again(

@@ -20,7 +20,7 @@ STRANGE_NAMES = ("שלום/kernel", "🧪 emoji/kernel", "long_" + "x" * 295 + "
 STRANGER = "<img src=x onerror=alert(2)> שלום 🧪 " + "n" * 150
 """The name of a run of which every other name and text is a stranger's, too."""
 FAR = 10**12
-GENERATED = ("large", "names", "tenfold", "only_nan", "one_point", "far", STRANGER)
+GENERATED = ("large", "unmeasured", "names", "tenfold", "only_nan", "one_point", "far", STRANGER)
 ALL = (*RECORDED, "hostile", *GENERATED)
 
 
@@ -62,6 +62,8 @@ def write_large(log_dir: Path, layers: int = 60, points: int = 300) -> None:
     specs = {
         "gradient_norm": small_logs.NORM,
         "loss": small_logs.LOSS,
+        "validation_loss": SignalSpec("validation_loss", "Validation loss", "loss", "run"),
+        "clip_rate": SignalSpec("clip_rate", "Clipped steps", "share of steps", "run"),
         "unheard_of": SignalSpec("unheard_of", "Unheard of", "furlongs", "variable"),
     }
     writer = RunWriter(log_dir)
@@ -71,8 +73,10 @@ def write_large(log_dir: Path, layers: int = 60, points: int = 300) -> None:
         signals = {
             "gradient_norm": np.stack([norm, norm / 2, norm * 2], 1).astype(np.float32),
             "loss": np.full((1, 3), 2 - step / points, np.float32),
+            "clip_rate": np.full((1, 3), 0.25, np.float32),
         }
         if step % 20 == 0:
+            signals["validation_loss"] = signals["loss"] + np.float32(0.05)
             signals["unheard_of"] = np.full((layers, 3), step, np.float32)
         writer.write_record(Record(step, step, signals, step + 1))
     writer.close()
@@ -84,6 +88,7 @@ def write_strange(log_dir: Path) -> None:
     _write(log_dir / "names", range(5), names, np.ones(len(names)))
     _write(log_dir / "tenfold", range(5), names, np.full(len(names), 10.0))
     ordinary = small_logs.ROWS
+    _write(log_dir / "unmeasured", range(0), names, np.ones(len(names)))
     _write(log_dir / "only_nan", range(5), ordinary, np.array([np.nan, NOT_MEASURED]))
     _write(log_dir / "one_point", range(1), ordinary, np.array([np.inf, -np.inf]))
     _write(log_dir / "far", range(FAR - 5, FAR), ordinary, np.array([1.0, 2.0]))
@@ -91,7 +96,7 @@ def write_strange(log_dir: Path) -> None:
 
 def _write(log_dir: Path, steps: range, rows: tuple[Row, ...], values: np.ndarray) -> None:
     writer = RunWriter(log_dir)
-    writer.write_info(small_logs.info(rows), steps[0])
+    writer.write_info(small_logs.info(rows), steps.start)
     matrix = np.repeat(values[:, np.newaxis], 3, axis=1).astype(np.float32)
     for written, step in enumerate(steps, start=1):
         signals = {"gradient_norm": matrix, "loss": matrix[:1]}

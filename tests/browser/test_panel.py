@@ -27,13 +27,48 @@ def test_the_root_cause_comes_first_with_its_curve_and_its_consequences(tab: Tab
     expect(consequence).not_to_be_visible()
 
 
-def test_a_finding_brings_the_charts_to_its_signal_and_layer(tab: Tab) -> None:
+def test_since_when_where_why_and_what_to_try_are_told_at_once(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick")
+    verdict = tab.get("verdict")
+    expect(verdict).to_contain_text("Try first Lower the learning rate")
+    expect(verdict).to_contain_text(re.compile(r"since step \d+"))
+    expect(verdict).to_be_in_viewport()
+    first = tab.get("finding").first
+    evidence = first.get_by_test_id("spark").first
+    expect(evidence).to_contain_text(re.compile(r"\d at step \d+"))
+    expect(evidence.locator(".spark-point")).to_have_count(1)
+    for words in ("still open", "likely", "ruled out", "Harmless when", "GH301 and its limits"):
+        expect(first).to_contain_text(words)
+
+
+def test_a_run_without_measurements_is_neither_healthy_nor_ill(tab: Tab) -> None:
+    tab.open(run="unmeasured")
+    expect(tab.get("verdict")).to_contain_text("Not measured")
+    expect(tab.get("verdict")).not_to_contain_text("Healthy")
+    expect(tab.frame.locator(".nothing-found")).to_contain_text("Nothing to judge by yet")
+
+
+def test_where_nothing_is_found_the_charts_have_the_whole_width(tab: Tab) -> None:
+    widths = {}
+    for run in ("learning_rate/sick", "large"):
+        tab.open(run=run)
+        expect(tab.get("map").locator("canvas").first).to_be_visible()
+        box = tab.get("map").bounding_box()
+        assert box
+        widths[run] = box["width"]
+    assert widths["large"] > 1.5 * widths["learning_rate/sick"]
+
+
+def test_a_finding_brings_the_charts_to_its_signal_layer_and_steps(tab: Tab) -> None:
     tab.open(run="learning_rate/sick", signal="gradient_norm", steps="0-3")
+    zoomed = tab.get("strip").get_by_role("button", name="show all steps")
+    expect(zoomed).to_be_visible()
     tab.frame.locator(".consequences summary").click()
     tab.get("finding", rule="dead_units").get_by_role("button").first.click()
     expect(tab.get("map")).to_have_attribute("data-signal", "dead_fraction")
     expect(tab.frame.locator(".row-label.chosen")).to_contain_text("dense")
     expect(tab.frame.locator(".lane-bar")).to_have_count(1)
+    expect(zoomed).to_have_count(0)  # it began later
     tab.get("finding", rule="dead_units").get_by_text("Open its layer").click()
     expect(tab.get("layer")).to_contain_text("Dead units")
     tab.expect_link("p.gradhealth.finding=dead_units")

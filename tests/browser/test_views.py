@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import pytest
-from playwright.sync_api import expect
+import re
 
+import pytest
+from playwright.sync_api import Browser, expect
+
+from tensorboard_gradhealth.rules import RULES
 from tests.browser.conftest import Tab
 from tests.browser.runs import STRANGE_NAMES
+from tests.tensorboard_process import TensorBoard
 
 pytestmark = pytest.mark.browser
 
@@ -25,6 +29,20 @@ def test_a_row_opens_its_layer_and_the_single_steps_before_a_finding(tab: Tab) -
     expect(layer).to_contain_text("dense_1/kernel")
     tab.expect_link("p.gradhealth.view=layer")
     tab.expect_link("p.gradhealth.layer=dense_1")
+
+
+def test_charts_of_a_layer_have_room_and_the_steps_stay_in_sight(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", view="layer", layer="dense")
+    expect(tab.get("strip").get_by_test_id("chart")).to_have_count(1)
+    layer = tab.get("layer")
+    heights = []
+    for signal in ("gradient_norm", "gradient_nonfinite"):
+        box = layer.locator(f'[data-signal="{signal}"] .strip-plot').first.bounding_box()
+        assert box
+        heights.append(box["height"])
+    assert heights[0] > heights[1] + 20, "a curve with a shape is taller than a flat one"
+    layer.get_by_test_id("chart").last.scroll_into_view_if_needed()
+    expect(tab.get("strip").locator(".step-axis")).to_be_in_viewport()
 
 
 def test_the_flow_along_the_network_plays(tab: Tab) -> None:
@@ -100,6 +118,67 @@ def test_a_finding_about_the_inputs_opens_with_their_spread(tab: Tab) -> None:
     expect(tab.frame.locator(".row-label.chosen")).to_contain_text("x[:, 1]")
     tab.get("finding").first.get_by_text("Open its curves").click()
     expect(tab.get("layer")).to_contain_text("Input features")
+
+
+def test_the_strip_has_validation_and_clipping_with_their_units(tab: Tab) -> None:
+    tab.open(run="large")
+    loss = tab.get("chart", signal="loss")
+    expect(loss).to_contain_text("Validation loss")
+    expect(loss.get_by_role("img")).to_have_attribute(
+        "aria-label", re.compile(r"Validation loss: from 2\.05 loss to 1\.12 loss")
+    )
+    clipped = tab.get("chart", signal="clip_rate")
+    expect(clipped).to_contain_text("Clipped steps")
+    expect(clipped).to_contain_text("share of steps")
+
+
+def test_each_chart_has_a_table_behind_it(tab: Tab) -> None:
+    tab.open(run="learning_rate/sick", signal="update_ratio")
+    tab.get("map").get_by_role("button", name="Table").click()
+    expect(tab.get("map").locator("tbody")).to_contain_text("dense/kernel")
+    expect(tab.get("strip").locator("tbody")).to_contain_text("Loss")
+    tab.show("layer")
+    expect(tab.get("layer").locator("tbody")).to_contain_text("dense/kernel")
+    expect(tab.frame.locator("canvas")).to_have_count(0)
+    tab.show("flow")
+    for title in ("Gradient norm", "Update ratio", "Dead units", "Saturated outputs"):
+        expect(tab.get("flow").get_by_role("columnheader", name=title)).to_be_visible()
+
+
+def test_a_link_shows_somebody_else_the_same_view(
+    browser: Browser, server: TensorBoard, tab: Tab
+) -> None:
+    tab.open(run="scaling/sick")
+    tab.get("run-item", run="learning_rate/sick").click()
+    tab.frame.locator(".consequences summary").click()
+    tab.get("finding", rule="dead_units").get_by_role("button").first.click()
+    tab.get("finding", rule="dead_units").get_by_text("Zoom to its steps").click()
+    zoomed = tab.get("strip").get_by_role("button", name="show all steps")
+    expect(zoomed).to_be_visible()
+    tab.expect_link("p.gradhealth.steps=")
+    other = Tab(browser, server.url)
+    other.page.goto(tab.page.url)
+    expect(other.get("strip").get_by_role("button", name="show all steps")).to_have_text(
+        zoomed.text_content() or ""
+    )
+    expect(other.get("map")).to_have_attribute("data-signal", "dead_fraction")
+    expect(other.frame.locator(".row-label.chosen")).to_contain_text("dense")
+    expect(other.get("finding", rule="dead_units").get_by_role("button").first).to_have_attribute(
+        "aria-expanded", "true"
+    )
+    assert other.problems == []
+    other.page.close()
+
+
+def test_every_rule_is_listed_and_says_why_it_was_not_evaluated(tab: Tab) -> None:
+    tab.open(run="large", view="rules")
+    expect(tab.get("rule-row")).to_have_count(len(RULES))
+    skipped = tab.get("rule-row", rule="dead_units")
+    expect(skipped).to_contain_text("not evaluated")
+    expect(skipped).to_contain_text("dead_fraction")
+    expect(skipped.get_by_test_id("limit").first).not_to_be_visible()
+    skipped.locator("summary").click()
+    expect(skipped.get_by_test_id("limit").first).to_be_visible()
 
 
 def test_a_finding_leads_to_its_rule(tab: Tab) -> None:

@@ -1,5 +1,5 @@
 /** Curves as one SVG of their own, with names, values and steps: for a page that is not ours. */
-import { formatNumber, formatStep } from '../format';
+import { formatStep, formatTicks } from '../format';
 import { stepTicks, type Timeline } from '../timeline';
 import type { LineChartColors } from './line_chart';
 import { type LineData, scaleOfLines } from './line_data';
@@ -48,9 +48,10 @@ function chartSvg({ title, lines, limits }: DrawnChart, ink: SvgInk): string {
     limits,
   );
   const place = (value: number) => sparkOf(EMPTY, scale, value, size).limit ?? 0;
-  const ticks = scale.ticks.map((tick) => {
+  const labels = formatTicks(scale.ticks);
+  const ticks = scale.ticks.map((tick, index) => {
     const y = place(tick);
-    const label = text(-8, y + 4, formatNumber(tick, 2), `text-anchor="end" fill="${ink.text}"`);
+    const label = text(-8, y + 4, labels[index] ?? '', `text-anchor="end" fill="${ink.text}"`);
     return `<line x2="${PLOT}" y1="${y}" y2="${y}" stroke="${ink.grid}"/>${label}`;
   });
   const paths = lines.map(({ data, tone }) => {

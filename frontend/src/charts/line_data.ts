@@ -28,6 +28,9 @@ export interface YScale {
 
 const MIN_DECADES_FOR_LOG = 2;
 
+/** Room above and below the values, as a share of their span. */
+const MARGIN = 0.06;
+
 export function lineData(
   series: Series,
   row: number,
@@ -93,8 +96,11 @@ export function yScale(values: readonly (number | null | undefined)[]): YScale {
   if (lo > hi) return { log: false, lo: 0, hi: 1, ticks: [] };
   if (lo === hi) return aroundConstant(lo);
   const log = lo > 0 && hi / lo > 10 ** MIN_DECADES_FOR_LOG;
-  if (log) return { log, lo, hi, ticks: decades(lo, hi) };
-  const margin = (hi - lo) * 0.06;
+  if (log) {
+    const factor = (hi / lo) ** MARGIN;
+    return { log, lo: lo / factor, hi: hi * factor, ticks: decades(lo, hi) };
+  }
+  const margin = (hi - lo) * MARGIN;
   const [low, high] = [lo - margin, hi + margin];
   return { log, lo: low, hi: high, ticks: roundSteps(low, high) };
 }

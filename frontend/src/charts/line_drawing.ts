@@ -1,6 +1,6 @@
 /** What lies behind and over the lines of a chart: labels, spans, limits, and marks. */
 import type uPlot from 'uplot';
-import { formatNumber } from '../format';
+import { formatTicks } from '../format';
 import type { LineChartModel } from './line_chart';
 import type { MarkKind } from './line_data';
 
@@ -18,13 +18,14 @@ export function drawBackground(plot: uPlot, model: LineChartModel): void {
   ctx.font = `${LABEL_SIZE * devicePixelRatio}px system-ui, sans-serif`;
   ctx.textAlign = 'right';
   ctx.textBaseline = 'middle';
-  for (const tick of model.scale.ticks) {
+  const labels = formatTicks(model.scale.ticks);
+  model.scale.ticks.forEach((tick, index) => {
     const y = Math.round(plot.valToPos(tick, 'y', true));
     ctx.fillStyle = model.colors.grid;
     ctx.fillRect(bbox.left, y, bbox.width, 1);
     ctx.fillStyle = model.colors.text;
-    ctx.fillText(formatNumber(tick, 2), bbox.left - 6 * devicePixelRatio, y);
-  }
+    ctx.fillText(labels[index] as string, bbox.left - 6 * devicePixelRatio, y);
+  });
   drawLimits(plot, model);
 }
 

@@ -9,6 +9,14 @@ export interface Spark {
   limit: number | null;
   /** Where values that are not finite lie. */
   marks: number[];
+  /** Where the number lies that was read from the curve; null without one. */
+  point: { x: number; y: number } | null;
+}
+
+/** A number that was read from the curve, and its column. */
+export interface Read {
+  column: number;
+  value: number;
 }
 
 export interface SparkSize {
@@ -21,15 +29,17 @@ export function sparkOf(
   scale: YScale,
   limit: number | null,
   { width, height }: SparkSize,
+  read: Read | null = null,
 ): Spark {
   const x = (column: number) => round(((column + 0.5) / mean.length) * width);
   const y = (value: number) => round(height * (1 - placeOf(scale, value)));
-  const drawn = limit !== null && limit >= scale.lo && limit <= scale.hi;
+  const inside = (value: number) => value >= scale.lo && value <= scale.hi;
   return {
     line: linePath(mean, x, y),
     band: bandPath(low, high, x, y),
-    limit: drawn ? y(limit) : null,
+    limit: limit !== null && inside(limit) ? y(limit) : null,
     marks: marks.map(({ column }) => x(column)),
+    point: read && inside(read.value) ? { x: x(read.column), y: y(read.value) } : null,
   };
 }
 

@@ -74,7 +74,7 @@ function Content() {
       {shown && <UnknownChoices detail={detail} />}
       <Verdict detail={detail} />
       <OtherVerdicts />
-      <div class="columns">
+      <div class={`columns ${detail.findings.length > 0 ? '' : 'calm'}`}>
         <div class="column">
           <Findings detail={detail} />
           <Rules rules={detail.rules} />

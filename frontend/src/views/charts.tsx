@@ -18,9 +18,12 @@ import { PANEL_ID, tabId, ViewTabs } from './view_tabs';
 
 export const CHARTS_ID = 'charts';
 
-const WIDE_GUTTER = 184;
-const NARROW_GUTTER = 128;
-const NARROW = 640;
+/** Room for the names of rows and curves: from this width of the panel on, in pixels. */
+const GUTTERS: readonly [from: number, gutter: number][] = [
+  [900, 240],
+  [640, 184],
+  [0, 128],
+];
 
 /** Curves and map are to be seen together in a window of usual height. */
 const MAX_MAP_HEIGHT = 480;
@@ -30,7 +33,7 @@ const REST_OF_PANEL = 620;
 export function Charts({ detail }: { detail: RunDetail }) {
   const panel = useRef<HTMLDivElement>(null);
   const width = useWidth(panel);
-  const gutter = width < NARROW ? NARROW_GUTTER : WIDE_GUTTER;
+  const gutter = GUTTERS.find(([from]) => width >= from)?.[1] ?? 0;
   const plotWidth = Math.max(0, width - gutter);
   const view = useAppState(viewOf);
   return (
@@ -72,7 +75,7 @@ function RunCharts({ detail, plotWidth, view }: RunProps) {
   const bands = useMemo(() => focusBand(timeline, focus), [timeline, focus]);
   return (
     <>
-      <TrainingStrip {...{ detail, timeline, bands, plotWidth }} />
+      <TrainingStrip {...{ detail, timeline, bands, plotWidth }} brief={view !== 'map'} />
       {view === 'map' && signal && (
         <HealthMap {...{ detail, timeline, focus, plotWidth, signal, rows, mapHeight }} />
       )}

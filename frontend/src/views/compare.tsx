@@ -14,7 +14,7 @@ import { DifferenceMap } from './difference_map';
 import { Icon } from './icons';
 import { Partings } from './partings';
 import { StepAxis } from './step_axis';
-import { keyClass, StripChart, type StripLine } from './strip_chart';
+import { keyClass, StripChart, type StripLine, TALL } from './strip_chart';
 import { TableToggle } from './toggle';
 import { ZoomButton } from './zoom_button';
 
@@ -113,7 +113,11 @@ function Curves({ runs, plotWidth }: { runs: readonly ComparedRun[]; plotWidth: 
       {table && <CurvesTable caption="Runs on one axis" lines={lines} timeline={timeline} />}
       {!table &&
         charts.map(({ name, title, lines }) => (
-          <StripChart key={name} {...{ title, lines, timeline, plotWidth, bands: NO_BANDS }} />
+          <StripChart
+            key={name}
+            height={TALL}
+            {...{ title, lines, timeline, plotWidth, bands: NO_BANDS }}
+          />
         ))}
       {!table && <StepAxis timeline={timeline} plotWidth={plotWidth} />}
     </div>

@@ -3,7 +3,7 @@ import { useMemo } from 'preact/hooks';
 import { blockKey } from '../blocks';
 import { lineData, scaleOfLines } from '../charts/line_data';
 import { sparkOf } from '../charts/spark';
-import { type Curve, evidenceCurve, limitOnCurve } from '../evidence';
+import { type Curve, evidenceCurve, pointOnCurve } from '../evidence';
 import { formatStep, formatValue } from '../format';
 import { stepsOfFinding } from '../selectors';
 import { columnsOf } from '../timeline';
@@ -28,13 +28,15 @@ interface Props {
 }
 
 function Spark({ detail, finding, curve, series }: Props) {
-  const { signal, evidence } = curve;
-  const limit = limitOnCurve(series, 0, evidence);
+  const { evidence } = curve;
+  const column = pointOnCurve(series, 0, evidence);
+  const limit = column === null ? null : evidence.limit;
   const { data, spark } = useMemo(() => {
     const line = lineData(series, 0, series);
     const scale = scaleOfLines([line], limit === null ? [] : [limit]);
-    return { data: line, spark: sparkOf(line, scale, limit, SIZE) };
-  }, [series, limit]);
+    const read = column === null ? null : { column, value: evidence.value };
+    return { data: line, spark: sparkOf(line, scale, limit, SIZE, read) };
+  }, [series, limit, column, evidence]);
   if (data.points === 0) return null;
   const { width, height } = SIZE;
   return (
@@ -47,25 +49,49 @@ function Spark({ detail, finding, curve, series }: Props) {
           <line class="spark-limit" x1="0" x2={width} y1={spark.limit} y2={spark.limit} />
         )}
         <path class="spark-line" d={spark.line} />
+        {spark.point && <path class="spark-point" d={`M${spark.point.x} ${spark.point.y}h0`} />}
         {spark.marks.map((x) => (
           <line key={x} class="spark-mark" x1={x} x2={x} y1="0" y2={height} />
         ))}
       </svg>
-      <figcaption>
-        <span>
-          {signal.title}
-          {evidence.row && (
-            <>
-              {' of '}
-              <code>{evidence.row}</code>
-            </>
-          )}
-        </span>
+      <Caption curve={curve} read={column !== null} limit={limit} />
+    </figure>
+  );
+}
+
+interface CaptionProps {
+  curve: Curve;
+  /** Whether the number of the evidence is a point of the curve. */
+  read: boolean;
+  limit: number | null;
+}
+
+function Caption({ curve: { signal, evidence }, read, limit }: CaptionProps) {
+  return (
+    <figcaption>
+      <span>
+        {signal.title}
+        {evidence.row && (
+          <>
+            {' of '}
+            <code>{evidence.row}</code>
+          </>
+        )}
+      </span>
+      <span class="spark-words">
+        {read && (
+          <>
+            <b class={Number.isFinite(evidence.value) ? '' : 'non-finite'}>
+              {formatValue(evidence.value, '', signal.name)}
+            </b>{' '}
+            at step {formatStep(evidence.step)}
+          </>
+        )}
         {limit !== null && (
           <span class="spark-limit-word">limit {formatValue(limit, '', signal.name)}</span>
         )}
-      </figcaption>
-    </figure>
+      </span>
+    </figcaption>
   );
 }
 

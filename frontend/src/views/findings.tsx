@@ -1,5 +1,5 @@
 /** What was found, told as stories: each root cause with what follows from it folded beneath. */
-import { formatCount, sentenceCase } from '../format';
+import { formatCount } from '../format';
 import { ruleGroups, stories } from '../selectors';
 import type { RunDetail } from '../wire';
 import { FindingCard } from './finding_card';
@@ -9,7 +9,7 @@ export function Findings({ detail }: { detail: RunDetail }) {
   const told = stories(detail.findings);
   return (
     <section class="findings" aria-labelledby="findings-title">
-      <h2 id="findings-title" class="section-title">
+      <h2 id="findings-title" class={told.length > 0 ? 'section-title' : 'sr-only'}>
         Findings <span class="muted">{told.length > 0 && rootsAndRest(detail, told.length)}</span>
       </h2>
       {told.length === 0 && <NothingFound detail={detail} />}
@@ -32,21 +32,12 @@ function NothingFound({ detail }: { detail: RunDetail }) {
   return (
     <div class="card nothing-found">
       <Icon mark={judged ? 'healthy' : 'not measured'} />
-      <h3>{judged ? 'Nothing to report' : 'Nothing to judge by yet'}</h3>
       <p>
+        <strong>{judged ? 'Nothing to report. ' : 'Nothing to judge by yet. '}</strong>
         {judged
           ? `${formatCount(clean.length, 'rule')} watched every logged step and found no sign of trouble.`
-          : 'No rule had the measurements that it needs. The list of rules below says what is missing.'}
+          : 'No rule had the measurements that it needs. The list of rules says what is missing.'}
       </p>
-      {judged && (
-        <ul class="checked">
-          {clean.map(({ rule }) => (
-            <li key={rule}>
-              <Icon mark="healthy" /> {sentenceCase(rule)}
-            </li>
-          ))}
-        </ul>
-      )}
     </div>
   );
 }

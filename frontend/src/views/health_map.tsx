@@ -38,13 +38,13 @@ export function HealthMap(props: Props) {
   return (
     <div class="health-map" data-testid="map" data-signal={signal.name} aria-busy={!current}>
       <div class="chart-head">
-        <h2 class="section-title">Health map</h2>
+        <h2 class="sr-only">Health map</h2>
+        <SignalSwitch detail={detail} shown={signal} />
         <div class="tools">
           <TableToggle />
           {data && <ExportMenu detail={detail} data={data} />}
         </div>
       </div>
-      <SignalSwitch detail={detail} shown={signal} />
       <MapTools
         signal={signal}
         rows={rows}

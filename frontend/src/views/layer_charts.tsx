@@ -5,14 +5,14 @@ import { type LayerRows, layerOf, layerRows } from '../choices';
 import { limitOnCurve } from '../evidence';
 import { tellingFirst } from '../signals';
 import type { Timeline } from '../timeline';
-import type { RunDetail, Series } from '../wire';
+import { NOT_MEASURED, type RunDetail, type Series } from '../wire';
 import { useAppState } from './context';
 import { CurvesExport, type ShownCurves } from './curves_export';
 import { CurvesTable } from './curves_table';
 import { Flights } from './flights';
 import { LayerHead } from './layer_head';
 import { StepAxis } from './step_axis';
-import { StripChart, type StripLine } from './strip_chart';
+import { LOW, StripChart, type StripLine, TALL } from './strip_chart';
 
 interface Props {
   detail: RunDetail;
@@ -81,7 +81,7 @@ function RowCharts({ curves, timeline, plotWidth }: RowChartsProps) {
             lines={[{ spec, series, row: place, label: name }]}
             bands={NO_BANDS}
             healthy={spec.healthy}
-            height={TALL}
+            height={isFlat(series, place) ? LOW : TALL}
             {...{ timeline, limits, plotWidth }}
           />
         ))}
@@ -90,8 +90,6 @@ function RowCharts({ curves, timeline, plotWidth }: RowChartsProps) {
 }
 
 const NO_BANDS: readonly never[] = [];
-/** The view is of these alone: they have room for a shape. */
-const TALL = 84;
 
 interface LayerCurve {
   key: string;
@@ -125,6 +123,14 @@ function useCurves(detail: RunDetail, layer: string | null, flight: string | nul
       });
     });
   }, [detail, layer, flight, blocks, finding]);
+}
+
+/** Whether there is no shape to see: one value at all steps, or none. */
+function isFlat({ fields, values, points }: Series, row: number): boolean {
+  const measured = values[fields[0] ?? '']?.subarray(row * points, (row + 1) * points);
+  const seen = new Set(measured);
+  seen.delete(NOT_MEASURED);
+  return seen.size < 2;
 }
 
 function Key() {

@@ -25,25 +25,44 @@ export function LayerHead({ detail, layer, children }: Props) {
   return (
     <div class="chart-head">
       <h2 class="section-title layer-title">
-        Layer <LayerChoice layers={layers} layer={layer} />
+        Layer
+        <StepButton label="Towards the input" sign="‹" off={at <= 0} onStep={() => step(-1)} />
+        <LayerChoice layers={layers} layer={layer} />
+        <StepButton
+          label="Towards the output"
+          sign="›"
+          off={at >= layers.length - 1}
+          onStep={() => step(1)}
+        />
         {layer !== null && <span class="muted">{aboutLayer(detail, layer)}</span>}
       </h2>
       <div class="tools">
-        <button type="button" class="button small" disabled={at <= 0} onClick={() => step(-1)}>
-          Towards the input
-        </button>
-        <button
-          type="button"
-          class="button small"
-          disabled={at >= layers.length - 1}
-          onClick={() => step(1)}
-        >
-          Towards the output
-        </button>
         <TableToggle />
         {children}
       </div>
     </div>
+  );
+}
+
+interface StepProps {
+  label: string;
+  sign: string;
+  off: boolean;
+  onStep(): void;
+}
+
+function StepButton({ label, sign, off, onStep }: StepProps) {
+  return (
+    <button
+      type="button"
+      class="button small"
+      aria-label={label}
+      title={label}
+      disabled={off}
+      onClick={onStep}
+    >
+      {sign}
+    </button>
   );
 }
 

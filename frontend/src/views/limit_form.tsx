@@ -1,16 +1,31 @@
 /** The limits of one rule, to be changed for a trial. */
+import { formatCount } from '../format';
 import type { Limits, RuleSheet } from '../wire';
 import { useApp } from './context';
+import { Chevron } from './icons';
 
-export function LimitForm({ sheet, limits }: { sheet: RuleSheet; limits: Limits }) {
+interface FormProps {
+  sheet: RuleSheet;
+  limits: Limits;
+  /** Where the rule has flagged something its limits are of interest at once. */
+  open: boolean;
+}
+
+export function LimitForm({ sheet, limits, open }: FormProps) {
   const names = Object.keys(sheet.limits);
   if (names.length === 0) return null;
   return (
-    <div class="limit-form">
-      {names.map((name) => (
-        <LimitInput key={name} {...{ sheet, limits, name }} />
-      ))}
-    </div>
+    <details class="limits" open={open || sheet.rule in limits}>
+      <summary class="muted">
+        <Chevron />
+        {formatCount(names.length, 'limit')}
+      </summary>
+      <div class="limit-form">
+        {names.map((name) => (
+          <LimitInput key={name} {...{ sheet, limits, name }} />
+        ))}
+      </div>
+    </details>
   );
 }
 

@@ -37,7 +37,7 @@ export function RowLabels({ lines, geometry, scrollTop, focused, chosen }: Props
             >
               {!line.row && <span class="fold">{line.open ? '▾' : '▸'}</span>}
               <SplitName name={line.name} />
-              {rowHeight >= MIN_HEIGHT && <span class="row-size">{sizeOf(line)}</span>}
+              {rowHeight >= MIN_HEIGHT && <span class="row-kind">{kindOf(line)}</span>}
             </div>
           )
         );
@@ -51,6 +51,7 @@ export function aboutLine({ name, row, rows }: MapLine): string {
   return `${name} (${row.function || row.role}, ${formatSize(row.size)})`;
 }
 
-function sizeOf({ row, rows }: MapLine): string {
-  return row ? row.function || formatSize(row.size) : formatCount(rows.length, 'row');
+/** Sizes would take the room of the names: they are told where a name is pointed at. */
+function kindOf({ row, rows }: MapLine): string {
+  return row ? row.function : formatCount(rows.length, 'row');
 }

@@ -121,10 +121,14 @@ function RuleRow({ sheet, detail, others, limits, replay }: RowProps) {
           </p>
         )}
         <OtherRuns runs={runsByState(others, sheet.rule)} />
-        <LimitForm sheet={sheet} limits={limits} />
+        <LimitForm sheet={sheet} limits={limits} open={isFlagged(live)} />
       </div>
     </article>
   );
+}
+
+function isFlagged(state: RuleState | undefined): boolean {
+  return state?.state === 'firing' || state?.state === 'cleared';
 }
 
 /** Brings the rule into view that somebody asked for, and the keyboard with it. */

@@ -98,8 +98,10 @@ function RunItem({ item, chosen, picked, onChoose }: RunItemProps) {
         <span class="run-name">
           <bdi>{item.run}</bdi>
         </span>
-        <span class="run-words">{runWords(item)}</span>
-        {item.last_step >= 0 && <span class="run-step">step {formatStep(item.last_step)}</span>}
+        <span class="run-about">
+          <span>{runWords(item)}</span>
+          {item.last_step >= 0 && <span>step {formatStep(item.last_step)}</span>}
+        </span>
       </button>
     </li>
   );

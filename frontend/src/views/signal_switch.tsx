@@ -53,7 +53,7 @@ function OtherSignals({ signals }: { signals: readonly Signal[] }) {
       onChange={(event) => void actions.chooseSignal(event.currentTarget.value)}
     >
       <option value="" disabled hidden>
-        Other signals
+        More
       </option>
       {axes.map((axis) => (
         <optgroup key={axis} label={`${sentenceCase(axis)}s`}>

@@ -2,11 +2,15 @@ import { formatStep } from '../format';
 import { stepTicks, type Timeline } from '../timeline';
 
 const TICK_SPACING = 84;
+const DIGIT_WIDTH = 6.5;
+const GAP = 20;
 
 /** Steps beneath a chart. Columns are equally wide, so the labels are not evenly spaced in steps. */
 export function StepAxis({ timeline, plotWidth }: { timeline: Timeline; plotWidth: number }) {
   const columns = timeline.steps.length;
-  const ticks = stepTicks(timeline.steps, Math.max(2, Math.floor(plotWidth / TICK_SPACING)));
+  const longest = formatStep(timeline.steps.at(-1) ?? 0).length * DIGIT_WIDTH + GAP;
+  const room = Math.floor(plotWidth / Math.max(TICK_SPACING, longest));
+  const ticks = stepTicks(timeline.steps, Math.max(2, room));
   return (
     <div class="step-axis" aria-hidden="true">
       <span class="step-axis-name">step</span>

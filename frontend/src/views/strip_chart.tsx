@@ -14,7 +14,9 @@ import type { Series, Signal } from '../wire';
 import { useApp, useAppState, useCursor } from './context';
 import { NoCurve } from './no_curve';
 
-const LOW = 54;
+/** Heights: of one among many, and of those that a view is about, with room for a shape. */
+export const LOW = 54;
+export const TALL = 84;
 
 export interface StripLine {
   spec: Signal;
@@ -62,7 +64,7 @@ export function StripChart(props: Props) {
       <div class="strip-name" title={spec.description}>
         <span>
           {title}
-          {spec.unit && <span class="unit">{spec.unit}</span>}
+          {spec.unit && spec.unit !== title.toLowerCase() && <span class="unit">{spec.unit}</span>}
         </span>
         <Values data={data} lines={lines} named={banded} wordOf={props.wordOf} />
       </div>

@@ -2,7 +2,7 @@
 import { useMemo } from 'preact/hooks';
 import { blockKey } from '../blocks';
 import type { ColumnBand } from '../charts/line_chart';
-import { flightOf } from '../choices';
+import { flightOf, picked } from '../choices';
 import { formatFact } from '../format';
 import type { Focus } from '../selectors';
 import { type StripChoice, stripCharts } from '../signals';
@@ -25,23 +25,26 @@ interface Props {
   timeline: Timeline;
   bands: readonly ColumnBand[];
   plotWidth: number;
+  /** Only the loss and what was picked: what is beneath needs the room. */
+  brief: boolean;
 }
 
-export function TrainingStrip({ detail, timeline, bands, plotWidth }: Props) {
+export function TrainingStrip({ detail, timeline, bands, plotWidth, brief }: Props) {
   const blocks = useAppState((state) => state.blocks);
   const flight = useAppState(flightOf);
   const curves = useAppState((state) => state.curves);
   const table = useAppState((state) => state.table);
-  const charts = useMemo(
+  const all = useMemo(
     () => chartsOf(detail, blocks, flight, curves),
     [detail, blocks, flight, curves],
   );
+  const charts = brief ? mainCharts(all, curves) : all;
   return (
-    <div class="strip" data-testid="strip">
+    <div class={`strip ${brief ? 'brief' : ''}`} data-testid="strip">
       <div class="chart-head">
         <h2 class="section-title">Training</h2>
         <div class="tools">
-          <MoreCurves detail={detail} />
+          {!brief && <MoreCurves detail={detail} />}
           <CurvesExport name={detail.run} charts={charts.map(shownCurves)} timeline={timeline} />
           <ZoomButton timeline={timeline} />
         </div>
@@ -65,9 +68,15 @@ export function TrainingStrip({ detail, timeline, bands, plotWidth }: Props) {
           <StepAxis timeline={timeline} plotWidth={plotWidth} />
         </>
       )}
-      <NotMeasured signals={detail.signals.filter(({ axis }) => axis === 'run')} />
+      {!brief && <NotMeasured signals={detail.signals.filter(({ axis }) => axis === 'run')} />}
     </div>
   );
+}
+
+/** The first, which is the loss wherever there is one, and those that were picked. */
+function mainCharts(charts: StripLine[][], curves: string | null): StripLine[][] {
+  const extra = picked(curves);
+  return charts.filter(([line], index) => index === 0 || extra.includes(line?.spec.name ?? ''));
 }
 
 function shownCurves(lines: StripLine[]): ShownCurves {

@@ -41,7 +41,7 @@ export function Verdict({ detail }: { detail: RunDetail }) {
           </p>
         )}
         <div class="meta">
-          {since !== null && <span>since step {formatStep(since)}</span>}
+          {since !== null && <b>since step {formatStep(since)}</b>}
           {detail.last_step >= 0 && <span>last step {formatStep(detail.last_step)}</span>}
           <Points detail={detail} />
           <MainFacts facts={detail.facts} />
