@@ -87,9 +87,19 @@ def _harm(view: View) -> Evidence | None:
     if -drop > limits["blown"] or math.isinf(median_loss(view)):
         label = "rise of the loss / first loss"
         return Evidence(label, -drop, limits["blown"], "", "loss", step)
-    if step >= limits["wait"] and drop < limits["far"]:
+    if step >= limits["wait"] and drop < limits["far"] and not _arrives(view, drop):
         return Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
     return _mean_only(view)
+
+
+def _arrives(view: View, drop: float) -> bool:
+    """Whether the loss reaches 0 before the run ends if it goes on falling as fast as so far.
+
+    While outputs are far from the targets it rather falls ever faster: each step moves them the
+    further, the larger the last layer has become.
+    """
+    measured_at = float(np.median(view.past_steps("loss", 5)))  # the records of `median_loss`
+    return drop * planned_steps(view) > measured_at
 
 
 def _mean_only(view: View) -> Evidence | None:

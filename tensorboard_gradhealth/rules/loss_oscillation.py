@@ -17,7 +17,9 @@ of the newer half must not be lower than the best of the older half by more than
 The batches differ, so single losses always go up and down: a swing must also be three times as
 large as the spread of the batches explains for the mean over that many.
 
-A warning if the swings are over twice `swing`, else information.
+A warning if the swings are over twice `swing`, else information, and information where the loss
+goes from one side of 0 to the other: then it is no distance from an aim, and what an untrained
+model has is no measure of it.
 
 ## Likely causes
 - the learning rate is too high: steps jump from one side of a valley to the other
@@ -29,7 +31,8 @@ Lower the learning rate or let it decay; larger batches; less momentum.
 
 ## False alarms
 Silent where the learning rate itself goes up and down, and where the swings are small beside the
-loss of an untrained model, as in networks that have converged.
+loss of an untrained model, as in networks that have converged. The loss of a critic, or of a
+policy, goes up and down while the networks that it is trained with get better.
 
 ## References
 - Bottou et al., Optimization Methods for Large-Scale Machine Learning, arXiv 1606.04838
@@ -154,8 +157,9 @@ def _sign(view: View, means: _Means, turns: list[float], level: float, gained: f
     swing = float(np.median(np.abs(np.diff(turns))))
     share = swing / abs(level) if level else math.inf
     low, high = float(means.values.min()), float(means.values.max())
+    signed = low < 0 < high
     return Sign(
-        severity="warning" if share > 2 * limits["swing"] else "info",
+        severity="warning" if share > 2 * limits["swing"] and not signed else "info",
         title=f"The loss swings between {number(low)} and {number(high)} and gains nothing",
         onset=means.first_step,
         evidence=(
@@ -179,7 +183,9 @@ def _sign(view: View, means: _Means, turns: list[float], level: float, gained: f
             ),
             Fix("Use larger batches.", "model.fit(x, y, batch_size=256)"),
         ),
-        harmless="The schedule or the data go in cycles on purpose.",
+        harmless="The loss is that of a critic or a policy, which shows no progress."
+        if signed
+        else "The schedule or the data go in cycles on purpose.",
         check=f"The epochs differ by less than {percent(limits['swing'])} of the untrained loss.",
     )
 
@@ -260,6 +266,11 @@ RULE = Rule(
             },
             metric={"epoch_metrics": _each_epoch(lambda e: 1.0 + 0.3 * (-1) ** e)},
             steps=600,
+        ),
+        case(
+            "a critic, whose loss is a difference",
+            run={"loss": lambda s: 3 * math.sin(s / 16) + 0.1 * math.sin(2.4 * s) - 0.5},
+            steps=800,
         ),
         case(
             "up and down, and lower each time",
