@@ -46,6 +46,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._flow import embeddings_in_front, passed_kernels
 from tensorboard_gradhealth.rules._loss import guessing
 from tensorboard_gradhealth.rules._support import (
     likely_first,
@@ -53,19 +54,18 @@ from tensorboard_gradhealth.rules._support import (
     median_loss,
     recent_loss_drop,
 )
-from tensorboard_gradhealth.rules._view import Bools, View
+from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, percent, quoted, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
-
-_BESIDE = ("query", "key")  # the layers of attention whose product is its weights
 
 
 def check(view: View) -> Sign | None:
     """A sign while the first kernel gets next to nothing and the loss stands still."""
     if view.record.step < view.limits["warm_up"]:
         raise NotEvaluated(f"judged after step {view.limits['warm_up']:.0f}")
-    every = view.latest("gradient_norm") / np.sqrt(view.sizes("gradient_norm"))
-    rms = np.where(_on_the_way(view), every, np.float32(np.nan))
+    size = view.sizes("gradient_norm")
+    every = view.latest("gradient_norm") / np.sqrt(size)
+    rms = np.where(passed_kernels(view) & (size >= 16), every, np.float32(np.nan))
     judged = np.flatnonzero(rms > 0)
     if len(judged) < 2:
         raise NotEvaluated("fewer than two kernels have a gradient")
@@ -73,9 +73,7 @@ def check(view: View) -> Sign | None:
     ratio = float(rms[first]) / float(rms[largest])
     if not ratio < view.limits["ratio"] or _learns(view):
         return None
-    # The many rows of an embedding that no batch had only make its rms smaller.
-    in_front = every[:first][view.where("gradient_norm", "embedding")[:first]]
-    if (in_front > view.limits["ratio"] * rms[largest]).any():
+    if embeddings_in_front(view, every, first) > view.limits["ratio"] * rms[largest]:
         return None
     still = _update(view, first)
     stuck = still < view.limits["still"]
@@ -98,17 +96,6 @@ def check(view: View) -> Sign | None:
         harmless="The first layers are trained already and only the last ones are to adapt.",
         check="The gradient rms of the first kernel is above 0.01 of the largest within 50 steps.",
     )
-
-
-def _on_the_way(view: View) -> Bools:
-    """Kernels through which the gradient has to pass; bool `[variables]`.
-
-    What it does to queries and keys goes through the differences of attention weights, beside it.
-    """
-    beside = [row.layer.rpartition("/")[2] in _BESIDE for row in view.rows("gradient_norm")]
-    large = view.sizes("gradient_norm") >= 16
-    on_it: Bools = view.where("gradient_norm", "kernel") & large & ~np.array(beside, bool)
-    return on_it
 
 
 def _learns(view: View) -> bool:
