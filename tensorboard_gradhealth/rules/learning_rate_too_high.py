@@ -21,11 +21,11 @@ steps 0 to 20:
   the loss is not at least `recovery` lower than at the start (`jump_recovery` after a jump)
 - a warning if by step `recovery_step`, or in the 50 steps after the learning rate doubled or more
   at once, a kernel reaches `growth` times its norm before (or half of the usual one, if it began
-  with less), and the loss is not at least
-  `jump_recovery` lower than at the start: momentum near 1 does that, because its steps add up until
-  they are as long as those of the learning rate / (1 - momentum), which takes 1 / (1 - momentum)
-  steps, so that above 0.98 all of these are looked at. Steps that add up because the labels come
-  one class after the other say nothing about the rate
+  with less), and the loss is not at least `jump_recovery` lower than at the start, nor on its way
+  there: momentum near 1 does that, because its steps add up until they are as long as those of the
+  learning rate / (1 - momentum), which takes 1 / (1 - momentum) steps, so that above 0.98 all of
+  these are looked at. Steps that add up because the labels come one class after the other say
+  nothing about the rate
 
 and later a warning if the median ratio over at least `sustained_steps` steps exceeds `sustained`
 while the loss does not fall, or if the last three probes of the curvature put `stability_margin`
@@ -73,6 +73,7 @@ from tensorboard_gradhealth.rules._support import (
     initial_weights_cause,
     input_scale_cause,
     largest_first_update,
+    learns,
     likely_first,
     loss_drop,
     median_loss,
@@ -137,7 +138,7 @@ def _outgrown(view: View) -> Sign | None:
     """
     if view.record.step < view.limits["recovery_step"] or _rate_was_lowered(view):
         return None
-    if not loss_drop(view) < view.limits["jump_recovery"]:
+    if not loss_drop(view) < view.limits["jump_recovery"] or learns(view):
         return None
     if order(view) < MIXED:
         return None  # Steps add up because each batch repeats the class of the one before.
@@ -459,6 +460,16 @@ RULE = Rule(
                 "weight_rms": lambda s: [min(0.02 + 0.0015 * s, 0.08)] * 2,
             },
             run={"loss": lambda s: 2.2 + 1.5 * 0.95**s},
+            steps=100,
+        ),
+        case(
+            "weights that grow to reach large targets, and the loss goes on falling",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.05, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.05 ** min(s, 60), 0.3],
+            },
+            run={"loss": lambda s: 8e3 + 1.9e5 * (1 - s / 200) ** 2},
             steps=100,
         ),
         case(

@@ -75,10 +75,11 @@ from tensorboard_gradhealth.rules._support import (
     loss_drop,
     median_loss,
 )
-from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import number, percent, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
+_UNDERFLOW = 1e-20  # float32 ends at 1e-38, and gradients at the end are far below 1
 _BOUNDED = ("tanh", "sigmoid", "softsign")
 
 
@@ -247,7 +248,7 @@ def _small(view: View, start: Start) -> Sign | None:
     ratio = _gradient_ratio(view)
     stalled = view.record.step >= view.limits["stalled"]
     stalled = stalled and loss_drop(view) < view.limits["progress"]
-    faint = ratio < view.limits["gradient_ratio"]
+    faint = ratio < view.limits["gradient_ratio"] and (ratio > 0 or _underflows(size))
     if not faint and not np.nanmax(size) < view.limits["tiny"]:
         return None
     names = [view.rows("initial_weights")[i].name for i in small[np.argsort(size[small])]]
@@ -281,6 +282,11 @@ def _small(view: View, start: Start) -> Sign | None:
         check="The sizes are near 1, and the gradient of the first kernel is above 0.01 of the "
         "largest.",
     )
+
+
+def _underflows(size: Floats) -> bool:
+    """Whether kernels so small make a gradient of exactly 0; else something cuts it off."""
+    return bool(np.nanprod(size.astype(np.float64)) < _UNDERFLOW)
 
 
 def _gradient_ratio(view: View) -> float:
@@ -419,6 +425,11 @@ RULE = Rule(
             run=_LEARNS,
             variable={**_weights(0.02, 0.02, 0.02), **_gradients([1e-5, 1e-5, 1])},
             facts={"kernel_fans": {f"attention/{part}/kernel": [64, 64] for part in _ATTEND}},
+        ),
+        _case(
+            "a gradient that something behind cuts off, which is not for this rule to say",
+            run=_STAYS,
+            variable={**_weights(0.02, 0.02, 0.02), **_gradients([0, 0, 1], [0, 0, 1])},
         ),
         _case(
             "a small scale behind an embedding that has its gradient",
