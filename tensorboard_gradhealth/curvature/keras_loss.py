@@ -32,16 +32,17 @@ def keras_loss(model: keras.Model, state: Sequence[keras.Variable] = ()) -> Loss
       state: Other variables of it that `loss_fn` takes the values of, after the weights.
 
     Raises:
+      NotMeasurable: Its `train_step` is its own, so that nobody knows what loss that trains on;
+        such a model may also never be built, as one that calls its parts and not itself.
       ValueError: The model is not built, or not compiled.
-      NotMeasurable: Its `train_step` is its own, so that nobody knows what loss that trains on.
     """
-    if not model.built or not model.compiled:
-        missing = "compiled" if model.built else "built"
-        raise ValueError(f"the model `{model.name}` must be {missing} before it can be probed")
     if type(model).train_step is not keras.Model.train_step:
         raise NotMeasurable(
             f"`{type(model).__name__}` has a train_step of its own; the loss in it is not known"
         )
+    if not model.built or not model.compiled:
+        missing = "compiled" if model.built else "built"
+        raise ValueError(f"the model `{model.name}` must be {missing} before it can be probed")
 
     def loss_fn(
         weights: Sequence[Tensor], x: Any, y: Any = None, sample_weight: Any = None

@@ -175,3 +175,18 @@ def overshoots(view: View, probes: int, after: int = 20) -> Doubles:
     values = view.past("step_overshoot")[:, 0].astype(np.float64)
     late = view.past_steps("step_overshoot")[:, 0] > after
     return values[late & np.isfinite(values)][-probes:]
+
+
+def unsettled(view: View, update: float) -> bool:
+    """Whether kernels change by more than `update` of their size per step, or not at all any more.
+
+    Losses of games between networks, of rewards and of targets that move go up and down without
+    harm. Where it is not known what guessing gives, this tells them from a training that is lost.
+    """
+    if not view.has("update_ratio"):
+        return False
+    ratio = view.past("update_ratio", 10)[:, view.where("update_ratio", "kernel")]
+    if not ratio.size:
+        return False
+    median = np.nan_to_num(np.median(ratio, axis=0), nan=0.001)
+    return bool(median.max() > update or median.max() < 1e-6)

@@ -7,7 +7,14 @@ import math
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import Sign
-from tensorboard_gradhealth.rules._loss import Doubles, planned_steps, recent
+from tensorboard_gradhealth.rules._loss import (
+    Doubles,
+    curve,
+    first_loss,
+    planned_steps,
+    recent,
+    start_level,
+)
 from tensorboard_gradhealth.rules._support import loss_drop, median_loss
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, title
@@ -87,9 +94,33 @@ def _harm(view: View) -> Evidence | None:
     if -drop > limits["blown"] or math.isinf(median_loss(view)):
         label = "rise of the loss / first loss"
         return Evidence(label, -drop, limits["blown"], "", "loss", step)
-    if step >= limits["wait"] and drop < limits["far"]:
+    slow = step >= limits["wait"] and drop < limits["far"] and not _may_arrive(view)
+    if slow and not _begins_at_the_mean(view):
         return Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
     return _mean_only(view)
+
+
+def _begins_at_the_mean(view: View) -> bool:
+    """Whether the last layer begins near the mean of the targets, so that it has no way to go."""
+    heads, targets = view.facts["outputs"], view.where("input_features", "target")
+    mean = float(np.mean(np.abs(view.latest("input_features", "mean")[targets])))
+    std = float(np.mean(view.latest("input_features", "std")[targets]))
+    if len(heads) > 1 or not mean > std:
+        return False
+    # What outputs of 0 would have, of which a model that begins at the mean has a fraction.
+    of_zero = mean**2 + std**2 if heads[0]["loss"] == "mean_squared_error" else mean
+    return first_loss(view) < 0.5 * of_zero
+
+
+def _may_arrive(view: View) -> bool:
+    """Whether the loss can reach 0 before the run ends, carried on as it fell so far.
+
+    That is with two standard errors in favour: batches of large targets differ by more than the
+    loss falls in the first steps. While outputs are far from the targets it rather falls ever
+    faster: each step moves them the further, the larger the last layer has become.
+    """
+    change, error = curve(view).trend()
+    return (2 * error - change) * planned_steps(view) > start_level(view)
 
 
 def _mean_only(view: View) -> Evidence | None:

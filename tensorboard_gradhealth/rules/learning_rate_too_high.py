@@ -20,11 +20,12 @@ steps 0 to 20:
 - over `warning`: a warning, and from `error` on (or `jump`) an error, if by step `recovery_step`
   the loss is not at least `recovery` lower than at the start (`jump_recovery` after a jump)
 - a warning if by step `recovery_step`, or in the 50 steps after the learning rate doubled or more
-  at once, a kernel reaches `growth` times its norm before, and the loss is not at least
-  `jump_recovery` lower than at the start: momentum near 1 does that, because its steps add up until
-  they are as long as those of the learning rate / (1 - momentum), which takes 1 / (1 - momentum)
-  steps, so that above 0.98 all of these are looked at. Steps that add up because the labels come
-  one class after the other say nothing about the rate
+  at once, a kernel reaches `growth` times its norm before (or half of the usual one, if it began
+  with less), and the loss is not at least `jump_recovery` lower than at the start, nor on its way
+  there: momentum near 1 does that, because its steps add up until they are as long as those of the
+  learning rate / (1 - momentum), which takes 1 / (1 - momentum) steps, so that above 0.98 all of
+  these are looked at. Steps that add up because the labels come one class after the other say
+  nothing about the rate
 
 and later a warning if the median ratio over at least `sustained_steps` steps exceeds `sustained`
 while the loss does not fall, or if the last three probes of the curvature put `stability_margin`
@@ -72,6 +73,7 @@ from tensorboard_gradhealth.rules._support import (
     initial_weights_cause,
     input_scale_cause,
     largest_first_update,
+    learns,
     likely_first,
     loss_drop,
     median_loss,
@@ -136,7 +138,7 @@ def _outgrown(view: View) -> Sign | None:
     """
     if view.record.step < view.limits["recovery_step"] or _rate_was_lowered(view):
         return None
-    if not loss_drop(view) < view.limits["jump_recovery"]:
+    if not loss_drop(view) < view.limits["jump_recovery"] or learns(view):
         return None
     if order(view) < MIXED:
         return None  # Steps add up because each batch repeats the class of the one before.
@@ -162,13 +164,16 @@ def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
     if not len(rms):
         return None
     limit, judged = view.limits["growth"], real_kernels(view, np.ones_like(rms[0]), rms[0])
-    growth = np.nan_to_num(np.where(judged, rms / rms[0], 0), posinf=0)
+    # A kernel that began small only gets to its size; a square one usually begins at twice this.
+    begun = np.fmax(rms[0], 0.5 * view.sizes("weight_rms") ** -0.25)
+    growth = np.nan_to_num(np.where(judged, rms / begun, 0), posinf=0)
     over = np.flatnonzero((growth > limit).any(axis=1))
     if not len(over):
         return None
-    row, reached = int(growth.max(axis=0).argmax()), float(growth.max())
+    row = int(growth.max(axis=0).argmax())
     begin, step = int(steps[1]), int(steps[over[0]])
     name = view.rows("weight_rms")[row].name
+    reached = float((rms[:, row] / rms[0, row]).max())
     head = f"Steps are too long: {{}} has grown to {number(reached)} times its size"
     return Sign(
         severity="warning",
@@ -445,6 +450,26 @@ RULE = Rule(
                 "weight_rms": lambda s: [0.3 * 1.03 ** min(s, 50), 0.3],
             },
             run={"loss": lambda s: 2.3 * 0.96**s},
+            steps=100,
+        ),
+        case(
+            "weights that began small, as a language model's, grow to their size",
+            rows={"variable": (kernel("dense/kernel", 9216), kernel("dense_1/kernel", 9216))},
+            variable={
+                "update_ratio": lambda s: [0.06, 0.06],
+                "weight_rms": lambda s: [min(0.02 + 0.0015 * s, 0.08)] * 2,
+            },
+            run={"loss": lambda s: 2.2 + 1.5 * 0.95**s},
+            steps=100,
+        ),
+        case(
+            "weights that grow to reach large targets, and the loss goes on falling",
+            rows=_ROWS,
+            variable={
+                "update_ratio": lambda s: [0.05, 0.005],
+                "weight_rms": lambda s: [0.3 * 1.05 ** min(s, 60), 0.3],
+            },
+            run={"loss": lambda s: 8e3 + 1.9e5 * (1 - s / 200) ** 2},
             steps=100,
         ),
         case(

@@ -55,6 +55,7 @@ from tensorboard_gradhealth.rules._loss import (
     rate_jump,
     recent,
     several_optimizers,
+    unsettled,
     untrained,
 )
 from tensorboard_gradhealth.rules._support import (
@@ -93,7 +94,7 @@ def check(view: View) -> Sign | None:
     best = _best(view)
     scale = max(start - best, abs(start))
     height = _far_above(view, start, scale) or _all_lost(view, start, best)
-    if height is None or not (guessing(view) or _unstable(view)):
+    if height is None or not (guessing(view) or unsettled(view, view.limits["update"])):
         return None
     return _sign(view, height, best)
 
@@ -137,17 +138,6 @@ def _risen(view: View, steps: int) -> Curve | None:
     late = recent(view, steps, 6)
     older, newer = late.halves()
     return late if newer.level() >= 0.95 * older.level() else None
-
-
-def _unstable(view: View) -> bool:
-    """Whether kernels change a lot per step, or not at all any more."""
-    if not view.has("update_ratio"):
-        return False
-    ratio = view.past("update_ratio", 10)[:, view.where("update_ratio", "kernel")]
-    if not ratio.size:
-        return False
-    median = np.nan_to_num(np.median(ratio, axis=0), nan=0.001)
-    return bool(median.max() > view.limits["update"] or median.max() < 1e-6)
 
 
 def _sign(view: View, height: _Height, best: float) -> Sign:

@@ -17,7 +17,10 @@ of the newer half must not be lower than the best of the older half by more than
 The batches differ, so single losses always go up and down: a swing must also be three times as
 large as the spread of the batches explains for the mean over that many.
 
-A warning if the swings are over twice `swing`, else information.
+A warning if the swings are over twice `swing`, else information. It is information, too, where the
+loss goes from one side of 0 to the other, for then it is no distance from an aim, and where it is
+not known what guessing gives, unless the steps are too long: a kernel changes by more than `update`
+of its size per step, or steps raise the loss of their own batch (`step_overshoot` over 1).
 
 ## Likely causes
 - the learning rate is too high: steps jump from one side of a valley to the other
@@ -29,7 +32,8 @@ Lower the learning rate or let it decay; larger batches; less momentum.
 
 ## False alarms
 Silent where the learning rate itself goes up and down, and where the swings are small beside the
-loss of an untrained model, as in networks that have converged.
+loss of an untrained model, as in networks that have converged. The loss of a critic, of a policy,
+or of targets that a network sets for itself, goes up and down while what it is for gets better.
 
 ## References
 - Bottou et al., Optimization Methods for Large-Scale Machine Learning, arXiv 1606.04838
@@ -44,11 +48,13 @@ import math
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measure, Rows, case
+from tensorboard_gradhealth.rules._cases import Measure, Rows, case, kernel
 from tensorboard_gradhealth.rules._loss import (
     Doubles,
+    guessing,
     overshoots,
     several_optimizers,
+    unsettled,
     untrained,
 )
 from tensorboard_gradhealth.rules._support import learning_rate_cause, likely_first
@@ -154,8 +160,9 @@ def _sign(view: View, means: _Means, turns: list[float], level: float, gained: f
     swing = float(np.median(np.abs(np.diff(turns))))
     share = swing / abs(level) if level else math.inf
     low, high = float(means.values.min()), float(means.values.max())
+    judged = not low < 0 < high and (bool(guessing(view)) or _steps_are_long(view))
     return Sign(
-        severity="warning" if share > 2 * limits["swing"] else "info",
+        severity="warning" if share > 2 * limits["swing"] and judged else "info",
         title=f"The loss swings between {number(low)} and {number(high)} and gains nothing",
         onset=means.first_step,
         evidence=(
@@ -179,9 +186,16 @@ def _sign(view: View, means: _Means, turns: list[float], level: float, gained: f
             ),
             Fix("Use larger batches.", "model.fit(x, y, batch_size=256)"),
         ),
-        harmless="The schedule or the data go in cycles on purpose.",
+        harmless="The schedule or the data go in cycles on purpose."
+        if judged
+        else "The loss is that of a critic or a policy, or its targets move: it shows no progress.",
         check=f"The epochs differ by less than {percent(limits['swing'])} of the untrained loss.",
     )
+
+
+def _steps_are_long(view: View) -> bool:
+    rho = overshoots(view, 5)
+    return unsettled(view, view.limits["update"]) or bool(len(rho) and np.median(rho) > 1)
 
 
 def _causes(view: View) -> tuple[Cause, ...]:
@@ -216,7 +230,7 @@ RULE = Rule(
     code="GH603",
     group="loss",
     requires=("loss",),
-    limits={"swing": 0.05, "turns": 5, "epochs": 12},
+    limits={"swing": 0.05, "turns": 5, "epochs": 12, "update": 0.05},
     explained_by=(
         "unscaled_inputs",
         "poor_initialization",
@@ -262,6 +276,18 @@ RULE = Rule(
             steps=600,
         ),
         case(
+            "a critic, whose loss is a difference",
+            run={"loss": lambda s: 3 * math.sin(s / 16) + 0.1 * math.sin(2.4 * s) - 0.5},
+            steps=800,
+        ),
+        case(
+            "an agent that sets its own targets, by steps of moderate length",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 0.8 + 0.7 * math.sin(s / 16) + 0.02 * math.sin(2.4 * s)},
+            variable={"update_ratio": lambda s: 0.006},
+            steps=800,
+        ),
+        case(
             "up and down, and lower each time",
             rows=_ROWS,
             run={"loss": lambda s: 2.3 * 0.998**s},
@@ -286,6 +312,8 @@ RULE = Rule(
         ),
         case(
             "a slow swing in a loop without epochs",
+            rows={"variable": (kernel("dense/kernel"),)},
+            variable={"update_ratio": lambda s: 0.1},
             run={
                 "loss": lambda s: 1.3 + 0.5 * math.sin(s / 16) + 0.02 * math.sin(2.4 * s),
                 "learning_rate": lambda s: 0.9,

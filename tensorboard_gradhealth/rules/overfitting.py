@@ -16,6 +16,9 @@ only where the rise is more than three times the usual change between evaluation
 - from `info` on, three evaluations after the minimum: information
 - from `warning` on, five evaluations and a tenth of all of them after the minimum: a warning
 
+It is information as well while averages of batch normalisation lag behind (see below) and the
+validation loss has never been `gained` below that of an untrained model.
+
 Where the validation accuracy rises by more than `accuracy` meanwhile, the model decides better than
 before and is only too sure of its mistakes: that is information, unless the loss has risen by more
 than `worse`, which makes it higher than that of a model that has learned nothing.
@@ -65,6 +68,7 @@ class _Rise:
     best: float
     now: float
     share: float
+    gained: float  # until the minimum, as a share of the loss of an untrained model
     evaluations: int
     step: float
 
@@ -78,7 +82,9 @@ def check(view: View) -> Sign | None:
     accuracy = _accuracy_gain(view, rise.step)
     bold = accuracy > limits["accuracy"] and not rise.share > limits["worse"]
     enough = rise.evaluations >= max(_LATE, len(curve(view, "validation_loss").values) / 10)
-    severe = rise.share > limits["warning"] and enough and not bold
+    # Where validation never was good, averages that lag explain all of it, and may catch up.
+    lags = bool(_lag(view)) and rise.gained < limits["gained"]
+    severe = rise.share > limits["warning"] and enough and not (bold or lags)
     return _sign(view, "warning" if severe else "info", rise, accuracy if bold else None)
 
 
@@ -95,7 +101,8 @@ def _rise(view: View) -> _Rise:
     gained = max(start - best, 0.25 * abs(start))
     significant = since >= _EARLY and now - best > 3 * usual and gained > 0
     share = (now - best) / gained if significant else 0.0
-    return _Rise(best, now, share, since, float(loss.last[at + 1]))
+    of_start = (start - best) / abs(start) if start else 0.0
+    return _Rise(best, now, share, of_start, since, float(loss.last[at + 1]))
 
 
 def _metric(view: View, *names: str) -> Curve | None:
@@ -228,7 +235,14 @@ RULE = Rule(
     code="GH606",
     group="loss",
     requires=("validation_loss",),
-    limits={"info": 0.05, "warning": 0.5, "train": 0.05, "accuracy": 0.01, "worse": 1.0},
+    limits={
+        "info": 0.05,
+        "warning": 0.5,
+        "train": 0.05,
+        "accuracy": 0.01,
+        "worse": 1.0,
+        "gained": 0.25,
+    },
     references=(
         "Prechelt 1998, Early Stopping - But When?",
         "Guo et al. 2017, On Calibration of Modern Neural Networks (arXiv 1706.04599)",
@@ -273,6 +287,17 @@ RULE = Rule(
             },
             metric={"epoch_metrics": _each_epoch(lambda e: [1.2 + 1.1 * 0.5**e, 1, 0.6])},
             steps=800,
+        ),
+        case(
+            "averages of batch normalisation that are still those of the initial weights",
+            rows=_ROWS,
+            run={
+                "loss": lambda s: 2.3 * 0.99**s,
+                "validation_loss": _each_epoch(lambda e: 2.3 + 0.06 * e),
+            },
+            metric={"epoch_metrics": _each_epoch(lambda e: [2.3 * 0.82**e, 2, 0.1])},
+            facts={"batch_norm_momentum": 0.99},
+            steps=400,
         ),
         case(
             "three epochs",

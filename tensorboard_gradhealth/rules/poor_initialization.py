@@ -44,7 +44,9 @@ BERT's 0.02 0.4, `RandomNormal(1)` on 64 inputs 5.7 and on 784 inputs 20.
 ## False alarms
 Zeros that are meant to be left at once are right and not reported: the last layer of a residual
 branch, a LoRA adapter's second factor, a head, biases. They have a gradient at the first step.
-Pretrained weights are of any size; their first loss is low.
+Pretrained weights are of any size; their first loss is low. Small weights between normalisations,
+as Transformers begin with, are fine: kernels of queries and keys get next to no gradient at first
+and are not looked at, and where an embedding in front gets a gradient, the way to it is open.
 
 ## References
 - Glorot & Bengio, Understanding the difficulty of training deep feedforward neural networks, 2010
@@ -63,6 +65,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Case, Measures, Rows, case, hidden, kernel
+from tensorboard_gradhealth.rules._flow import embeddings_in_front, passed_kernels
 from tensorboard_gradhealth.rules._loss import first_loss, guessing
 from tensorboard_gradhealth.rules._support import (
     HUGE_START,
@@ -72,10 +75,11 @@ from tensorboard_gradhealth.rules._support import (
     loss_drop,
     median_loss,
 )
-from tensorboard_gradhealth.rules._view import View
+from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import number, percent, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
+_UNDERFLOW = 1e-20  # float32 ends at 1e-38, and gradients at the end are far below 1
 _BOUNDED = ("tanh", "sigmoid", "softsign")
 
 
@@ -244,7 +248,7 @@ def _small(view: View, start: Start) -> Sign | None:
     ratio = _gradient_ratio(view)
     stalled = view.record.step >= view.limits["stalled"]
     stalled = stalled and loss_drop(view) < view.limits["progress"]
-    faint = ratio < view.limits["gradient_ratio"]
+    faint = ratio < view.limits["gradient_ratio"] and (ratio > 0 or _underflows(size))
     if not faint and not np.nanmax(size) < view.limits["tiny"]:
         return None
     names = [view.rows("initial_weights")[i].name for i in small[np.argsort(size[small])]]
@@ -280,18 +284,28 @@ def _small(view: View, start: Start) -> Sign | None:
     )
 
 
+def _underflows(size: Floats) -> bool:
+    """Whether kernels so small make a gradient of exactly 0; else something cuts it off."""
+    return bool(np.nanprod(size.astype(np.float64)) < _UNDERFLOW)
+
+
 def _gradient_ratio(view: View) -> float:
-    """Gradient rms of the first kernel over the largest, at the first record; NaN if unknown.
+    """Gradient rms of the front over the largest, at the first record; NaN if unknown.
+
+    The front is the first kernel, or an embedding in front of it that gets more.
 
     The largest may be that of a bias: where the signal is lost on its way forward, no kernel
     behind has a gradient either.
     """
     if not view.has("gradient_norm") or not len(view.early("gradient_norm")):
         return math.nan
-    kernels, biases = (view.where("gradient_norm", role) for role in ("kernel", "bias"))
+    kernels, biases = passed_kernels(view), view.where("gradient_norm", "bias")
     rms = view.early("gradient_norm")[0] / np.sqrt(view.sizes("gradient_norm"))
-    first, largest = rms[kernels & (rms >= 0)], rms[(kernels | biases) & (rms > 0)]
-    return float(first[0] / largest.max()) if len(first) and len(largest) else math.nan
+    passed, largest = np.flatnonzero(kernels & (rms >= 0)), rms[(kernels | biases) & (rms > 0)]
+    if not len(passed) or not len(largest):
+        return math.nan
+    front = max(float(rms[passed[0]]), embeddings_in_front(view, rms, int(passed[0])))
+    return front / float(largest.max())
 
 
 def _start(names: Sequence[str]) -> str:
@@ -355,6 +369,8 @@ _ROWS: Rows = {
     ),
     "activation": (hidden("dense", function="tanh"), hidden("dense_1", function="tanh")),
 }
+_ATTEND = ("query", "key", "value")
+_EMBEDDING = Row("embed/embeddings", "embed", "embedding", 4096)
 _FANS = {"dense/kernel": [64, 64], "dense_1/kernel": [64, 64], "out/kernel": [64, 4]}
 _FACTS: dict[str, Any] = {"kernel_fans": _FANS, "loss": "sparse_categorical_crossentropy"}
 _LEARNS: Measures = {"loss": lambda s: 1.39 * 0.97**s, "expected_initial_loss": lambda s: 1.39}
@@ -402,6 +418,24 @@ RULE = Rule(
             "a residual branch that ends in zeros",
             run=_LEARNS,
             variable={**_weights(0.177, 0, 0.171), **_gradients([0, 0.4, 1])},
+        ),
+        _case(
+            "a small scale in attention, whose queries and keys get little at first",
+            rows={"variable": tuple(kernel(f"attention/{part}/kernel", 4096) for part in _ATTEND)},
+            run=_LEARNS,
+            variable={**_weights(0.02, 0.02, 0.02), **_gradients([1e-5, 1e-5, 1])},
+            facts={"kernel_fans": {f"attention/{part}/kernel": [64, 64] for part in _ATTEND}},
+        ),
+        _case(
+            "a gradient that something behind cuts off, which is not for this rule to say",
+            run=_STAYS,
+            variable={**_weights(0.02, 0.02, 0.02), **_gradients([0, 0, 1], [0, 0, 1])},
+        ),
+        _case(
+            "a small scale behind an embedding that has its gradient",
+            rows={"variable": (_EMBEDDING, *_ROWS["variable"][:2])},
+            run=_LEARNS,
+            variable={**_weights(0.02, 0.02, 0.02), **_gradients([0.1, 1e-5, 1])},
         ),
         case(
             "a LoRA adapter, whose second factor is zero",

@@ -23,10 +23,11 @@ From the cumulative `input_features`, over features that vary (std > 1e-6 of the
 It is a warning; an error if the damage is seen as well: the first loss was `loss_ratio` times
 the entropy of the labels or the loss of later steps, or more than half of a layer is dead.
 Targets are a warning if their sqrt(mean^2 + std^2) exceeds `target` under a linear (or unbounded)
-output and a loss that is in their units, and by step `wait` the loss has fallen by less than `far`,
-or it is `blown` times the first one higher at any step, or from half of the run on it stands still
-between `mean_only` of the variance of the targets and 1 / `mean_only` of it, which is what their
-mean alone gives (mean squared error of one output only).
+output and a loss that is in their units, and by step `wait` the loss has fallen by less than `far`
+and too slowly to reach 0 before the run ends (unless it began where their mean is already, by the
+bias of the last layer), or it is `blown` times the first one higher at any step, or from half of
+the run on it stands still between `mean_only` of the variance of the targets and 1 / `mean_only` of
+it, which is what their mean alone gives (mean squared error of one output only).
 
 Inputs are an error if every recorded feature was 0 in all samples of at least two records while
 labels or targets differ, and the gradient of the first kernel is exactly 0 with them.
@@ -332,6 +333,36 @@ RULE = Rule(
             steps=200,
         ),
         case(
+            "targets in the hundreds that a long run reaches",
+            rows=_TARGET,
+            run={"loss": lambda s: max(28400 - 30 * s, 2600)},
+            feature=_features([0, 156], [1, 77], [-3, 25], [3, 346]),
+            facts={**_regression(), "epochs": 60, "steps": 22},
+            steps=300,
+        ),
+        case(
+            "targets in the hundreds, whose batches differ by more than the first steps gain",
+            rows=_TARGET,
+            run={"loss": lambda s: max(300 - 0.003 * s * s, 16) + 10 * math.sin(2.4 * s + 4)},
+            feature=_features([0, 300], [1, 60], [-3, 120], [3, 480]),
+            facts={**_regression(), "epochs": 30, "steps": 84},
+            steps=400,
+        ),
+        case(
+            "a last layer whose bias begins at the mean of the targets",
+            rows=_TARGET,
+            run={"loss": lambda s: 56 - 0.03 * s},
+            feature=_features([0, 172], [1, 72], [-3, 25], [3, 480]),
+            facts={
+                **_regression(),
+                "outputs": [{"activation": "linear", "loss": "mean_absolute_error", "units": 1}],
+                "loss": "mae",
+                "epochs": 10,
+                "steps": 57,
+            },
+            steps=100,
+        ),
+        case(
             "moderate targets that cannot be learnt",
             rows=_TARGET,
             run={"loss": lambda s: 600.0},
@@ -402,6 +433,17 @@ RULE = Rule(
             feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
             facts={**_regression(), "input_normalised": True},
             steps=100,
+            severity="warning",
+            layers=("y[0]",),
+            onset=0,
+        ),
+        case(
+            "targets that the run is too short to reach",
+            rows=_TARGET,
+            run={"loss": lambda s: 28400 - 30 * s},
+            feature=_features([0, 156], [1, 77], [-3, 25], [3, 346]),
+            facts={**_regression(), "epochs": 20, "steps": 22},
+            steps=80,
             severity="warning",
             layers=("y[0]",),
             onset=0,

@@ -30,7 +30,9 @@ ReLU-like activations with He initial weights; normalisation; residual connectio
 
 ## False alarms
 At convergence all layers shrink together and the ratio stays. Kernels with a gradient of exactly
-0 are frozen or disconnected, not vanishing, and are not judged; nor are embeddings.
+0 are frozen or disconnected, not vanishing, and are not judged; nor are embeddings. The kernels of
+queries and keys get next to nothing while attention is still even: they are not judged either, and
+no kernel is where an embedding in front of it has its gradient, for then the way to it is open.
 
 ## References
 - Bengio et al., Learning long-term dependencies with gradient descent is difficult, 1994
@@ -44,6 +46,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._flow import embeddings_in_front, passed_kernels
 from tensorboard_gradhealth.rules._loss import guessing
 from tensorboard_gradhealth.rules._support import (
     likely_first,
@@ -51,7 +54,7 @@ from tensorboard_gradhealth.rules._support import (
     median_loss,
     recent_loss_drop,
 )
-from tensorboard_gradhealth.rules._view import Floats, View
+from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, percent, quoted, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
@@ -60,13 +63,17 @@ def check(view: View) -> Sign | None:
     """A sign while the first kernel gets next to nothing and the loss stands still."""
     if view.record.step < view.limits["warm_up"]:
         raise NotEvaluated(f"judged after step {view.limits['warm_up']:.0f}")
-    rms = _gradient_rms(view)
+    size = view.sizes("gradient_norm")
+    every = view.latest("gradient_norm") / np.sqrt(size)
+    rms = np.where(passed_kernels(view) & (size >= 16), every, np.float32(np.nan))
     judged = np.flatnonzero(rms > 0)
     if len(judged) < 2:
         raise NotEvaluated("fewer than two kernels have a gradient")
     first, largest = int(judged[0]), int(judged[rms[judged].argmax()])
     ratio = float(rms[first]) / float(rms[largest])
     if not ratio < view.limits["ratio"] or _learns(view):
+        return None
+    if embeddings_in_front(view, every, first) > view.limits["ratio"] * rms[largest]:
         return None
     still = _update(view, first)
     stuck = still < view.limits["still"]
@@ -89,13 +96,6 @@ def check(view: View) -> Sign | None:
         harmless="The first layers are trained already and only the last ones are to adapt.",
         check="The gradient rms of the first kernel is above 0.01 of the largest within 50 steps.",
     )
-
-
-def _gradient_rms(view: View) -> Floats:
-    """float32 `[variables]`; NaN for all but kernels of at least 16 elements."""
-    size = view.sizes("gradient_norm")
-    judged = view.where("gradient_norm", "kernel") & (size >= 16)
-    return np.where(judged, view.latest("gradient_norm") / np.sqrt(size), np.float32(np.nan))
 
 
 def _learns(view: View) -> bool:
@@ -179,6 +179,14 @@ def _standardised(step: int) -> dict[str, list[float]]:
 
 
 _ROWS: Rows = {"variable": tuple(kernel(f"dense_{i}/kernel") for i in range(3))}
+_ATTENTION: Rows = {
+    "variable": tuple(
+        kernel(f"attention/{part}/kernel") for part in ("query", "key", "value", "attention_output")
+    )
+}
+_EMBEDDED: Rows = {
+    "variable": (Row("embed/embeddings", "embed", "embedding", 64000), *_ROWS["variable"][:2])
+}
 
 RULE = Rule(
     name="vanishing_gradients",
@@ -234,6 +242,20 @@ RULE = Rule(
             steps=400,
         ),
         case(
+            "queries and keys while attention is even",
+            rows=_ATTENTION,
+            variable={"gradient_norm": lambda s: [1e-5, 1e-5, 0.05, 0.1]},
+            run={"loss": lambda s: 0.69},
+            steps=200,
+        ),
+        case(
+            "a gradient that reaches the embedding in front",
+            rows=_EMBEDDED,
+            variable={"gradient_norm": lambda s: [0.1, 1e-5, 0.1]},
+            run={"loss": lambda s: 0.69},
+            steps=200,
+        ),
+        case(
             "learned long ago",
             rows=_ROWS,
             variable=_variables(1e-5, 1e-3),
@@ -260,6 +282,16 @@ RULE = Rule(
             feature={"input_features": _standardised},
             facts={"loss": "mse"},
             steps=250,
+            severity="warning",
+            layers=("dense_0/kernel",),
+            onset=30,
+        ),
+        case(
+            "what does not reach the first kernel does not reach the embedding either",
+            rows=_EMBEDDED,
+            variable={"gradient_norm": lambda s: [1e-6, 1e-6, 0.1]},
+            run={"loss": lambda s: 0.69},
+            steps=200,
             severity="warning",
             layers=("dense_0/kernel",),
             onset=30,

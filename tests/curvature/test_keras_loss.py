@@ -184,6 +184,8 @@ def test_refuses_a_model_whose_loss_is_not_known() -> None:
     own.compile("sgd", "mse")
     with pytest.raises(NotMeasurable, match="`Own` has a train_step of its own"):
         keras_loss(own)
+    with pytest.raises(NotMeasurable, match="`Own` has a train_step of its own"):
+        keras_loss(Own([layers.Dense(3)]))  # as a GAN that calls its parts: it is never built
     with pytest.raises(ValueError, match="must be compiled"):
         keras_loss(networks.dense())
     with pytest.raises(ValueError, match="must be built"):
