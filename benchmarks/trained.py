@@ -13,7 +13,7 @@ import numpy as np
 import tensorflow as tf  # noqa: F401  (where it is imported, checksums are computed in C++)
 
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.training.host.windows import WindowFolder
 from tensorboard_gradhealth.types import Record, Row, RuleState, RunInfo, SignalSpec
 from tests.logs import finding
 

@@ -21,16 +21,16 @@ if TYPE_CHECKING:
     from tensorboard_gradhealth.diagnosis import diagnose
     from tensorboard_gradhealth.recorded import RecordedRun, RecordedSeries, read_run
     from tensorboard_gradhealth.storage.metadata import UnreadableRun
+    from tensorboard_gradhealth.training.hooks.probe import probe
     from tensorboard_gradhealth.training.keras_callback import HealthCallback
     from tensorboard_gradhealth.training.monitor import HealthMonitor
-    from tensorboard_gradhealth.training.probe import probe
     from tensorboard_gradhealth.types import Evidence, Finding
 
 
 _HOMES = {
     "HealthCallback": "tensorboard_gradhealth.training.keras_callback",
     "HealthMonitor": "tensorboard_gradhealth.training.monitor",
-    "probe": "tensorboard_gradhealth.training.probe",
+    "probe": "tensorboard_gradhealth.training.hooks.probe",
     "diagnose": "tensorboard_gradhealth.diagnosis",
     "read_run": "tensorboard_gradhealth.recorded",
     "RecordedRun": "tensorboard_gradhealth.recorded",

@@ -187,7 +187,7 @@ class SaveLastGoodWeights(Action):
             return
         self._due = training.step + max(self.every, training.step // SHARE_OF_RUN)
         if not any(finding.open and self.answers(finding) for finding in training.findings):
-            from tensorboard_gradhealth.training import good_weights
+            from tensorboard_gradhealth.training.host import good_weights
 
             values = good_weights.copied(training.model)
             if values is not None:
@@ -205,7 +205,7 @@ class SaveLastGoodWeights(Action):
                 f"where `{finding.rule}` began. Copies are made every {self.every} steps."
             )
             return
-        from tensorboard_gradhealth.training import good_weights
+        from tensorboard_gradhealth.training.host import good_weights
 
         step, values = good[-1]
         good_weights.save(training.model, values, self.path)

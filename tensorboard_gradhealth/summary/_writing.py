@@ -30,7 +30,7 @@ class Log:
     def remembered(self, name: str, shape: Sequence[int]) -> Any:
         """Returns the float32 variable of this name, zero at first."""
         if name not in self.memory:
-            from tensorboard_gradhealth.training.state import state_variable
+            from tensorboard_gradhealth.training.device.state import state_variable
 
             self.memory[name] = state_variable(np.zeros(shape, np.float32), "memory")
         return self.memory[name]

@@ -13,8 +13,8 @@ from tensorboard_gradhealth.actions import Action, Call, OnFinding
 from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals import named_signals, preset_signals
 from tensorboard_gradhealth.signals._base import Signal
-from tensorboard_gradhealth.training.row_groups import RowGroups
-from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.training.host.row_groups import RowGroups
+from tensorboard_gradhealth.training.host.windows import WindowFolder
 from tensorboard_gradhealth.types import RunInfo
 
 

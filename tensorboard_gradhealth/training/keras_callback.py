@@ -15,16 +15,17 @@ import numpy as np
 
 from tensorboard_gradhealth.actions import OnFinding
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training import arguments, distribution, keras_model, model_facts
-from tensorboard_gradhealth.training.action_runner import ActionRunner
-from tensorboard_gradhealth.training.cadence import SampleCadence
+from tensorboard_gradhealth.training import arguments
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.keras_hooks import KerasHooks, hooked
-from tensorboard_gradhealth.training.keras_probes import KerasProbes
-from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.training.replica import Replica
-from tensorboard_gradhealth.training.session import Session
+from tensorboard_gradhealth.training.hooks.keras_hooks import KerasHooks, hooked
+from tensorboard_gradhealth.training.hooks.replica import Replica
+from tensorboard_gradhealth.training.host.action_runner import ActionRunner
+from tensorboard_gradhealth.training.host.session import Session
+from tensorboard_gradhealth.training.looks.cadence import SampleCadence
+from tensorboard_gradhealth.training.looks.keras_probes import KerasProbes
+from tensorboard_gradhealth.training.model import distribution, keras_model, model_facts
 from tensorboard_gradhealth.types import Finding, RuleState
 
 RING_STEPS = 64

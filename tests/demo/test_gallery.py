@@ -15,7 +15,7 @@ from demo import article, edge_of_stability, healthy, illnesses, more
 from demo._run import DemoRun, Illness
 from tensorboard_gradhealth.diagnosis import open_run
 from tensorboard_gradhealth.rules import replay
-from tensorboard_gradhealth.training.cadence import ShareCadence
+from tensorboard_gradhealth.training.looks.cadence import ShareCadence
 from tensorboard_gradhealth.types import Finding
 from tests.logs import read_run
 

@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from tensorboard_gradhealth.storage.reader import UnknownName
-from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.training.host.windows import WindowFolder
 from tests.effort import effort
 from tests.logs import read_run
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tensorboard_gradhealth.curvature import estimate_trace, spectrum, stability_limit
-from tensorboard_gradhealth.training.gradient_halves import NoiseEstimate
+from tensorboard_gradhealth.training.looks.gradient_halves import NoiseEstimate
 from tests.effort import effort, examples
 
 EXAMPLES = examples(50, 1000)

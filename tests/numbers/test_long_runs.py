@@ -8,9 +8,9 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import RunningContext, Signal
-from tensorboard_gradhealth.training.instrument import RUNNING_EVERY
-from tensorboard_gradhealth.training.past import join
-from tensorboard_gradhealth.training.windows import Fold, WindowFolder
+from tensorboard_gradhealth.training.device.instrument import RUNNING_EVERY
+from tensorboard_gradhealth.training.host.past import join
+from tensorboard_gradhealth.training.host.windows import Fold, WindowFolder
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 pytestmark = pytest.mark.slow

@@ -14,8 +14,8 @@ from hypothesis.extra import numpy as hnp
 
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import Signal
-from tensorboard_gradhealth.training.past import join
-from tensorboard_gradhealth.training.replica import _merged
+from tensorboard_gradhealth.training.hooks.replica import _merged
+from tensorboard_gradhealth.training.host.past import join
 from tensorboard_gradhealth.types import NOT_MEASURED
 from tests.effort import examples
 from tests.numbers.contexts import (

@@ -32,7 +32,7 @@ MAY = {
 WHEN_CALLED = {
     "types.py": {"text", "formats"},  # a finding reads as others write it
     "backend/loader.py": {"rules"},  # hands the rules to the rest, which knows a judge only
-    "summary/_writing.py": {"training.state", "tensorflow"},
+    "summary/_writing.py": {"training.device.state", "tensorflow"},
     "summary/curvature.py": {"curvature", "keras"},
 }
 """What may be imported besides inside of functions, by file."""

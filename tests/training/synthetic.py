@@ -13,10 +13,10 @@ import numpy.typing as npt
 from tensorboard_gradhealth.actions import Action
 from tensorboard_gradhealth.signals import preset_signals
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training.action_runner import ActionRunner
-from tensorboard_gradhealth.training.recorder import Slot
-from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.windows import WindowFolder
+from tensorboard_gradhealth.training.device.recorder import Slot
+from tensorboard_gradhealth.training.host.action_runner import ActionRunner
+from tensorboard_gradhealth.training.host.session import Session
+from tensorboard_gradhealth.training.host.windows import WindowFolder
 from tensorboard_gradhealth.types import Axis, Row
 
 Array = npt.NDArray[np.float32]

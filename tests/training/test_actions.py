@@ -14,8 +14,8 @@ import tensorflow as tf
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.actions import Action, Call, SaveLastGoodWeights, StopTraining
 from tensorboard_gradhealth.rules import Rule, Sign, View
-from tensorboard_gradhealth.training import good_weights
 from tensorboard_gradhealth.training.guard import MonitorWarning
+from tensorboard_gradhealth.training.host import good_weights
 from tensorboard_gradhealth.types import Evidence, Finding, Severity
 from tests.training import loops, models
 from tests.training.synthetic import Training

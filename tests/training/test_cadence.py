@@ -5,13 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from tensorboard_gradhealth.training.cadence import (
+from tensorboard_gradhealth.training.host.windows import DENSE_STEPS
+from tensorboard_gradhealth.training.looks.cadence import (
     FIRST_STEPS,
     SampleCadence,
     ShareCadence,
     StepCadence,
 )
-from tensorboard_gradhealth.training.windows import DENSE_STEPS
 
 
 @pytest.mark.parametrize(

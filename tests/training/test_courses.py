@@ -13,7 +13,7 @@ import pytest
 
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.training.guard import MonitorWarning
-from tensorboard_gradhealth.training.keras_hooks import hooked
+from tensorboard_gradhealth.training.hooks.keras_hooks import hooked
 from tests.logs import read_run
 from tests.training import models
 from tests.training.courses import Meanwhile, fit

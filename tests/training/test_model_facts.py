@@ -9,7 +9,7 @@ import keras
 import pytest
 from keras import layers, losses
 
-from tensorboard_gradhealth.training import model_facts
+from tensorboard_gradhealth.training.model import model_facts
 
 
 def _compiled(model: keras.Model, loss: Any, optimizer: Any = "adam") -> keras.Model:

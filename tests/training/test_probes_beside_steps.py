@@ -14,12 +14,12 @@ import tensorflow as tf
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import HalvesContext, TrialContext
-from tensorboard_gradhealth.training import step_trial
-from tensorboard_gradhealth.training.batch_tap import BatchTap
-from tensorboard_gradhealth.training.cadence import FIRST_STEPS
-from tensorboard_gradhealth.training.gradient_halves import NoiseEstimate
 from tensorboard_gradhealth.training.guard import MonitorWarning
-from tensorboard_gradhealth.training.step_trial import StepTrial
+from tensorboard_gradhealth.training.looks import step_trial
+from tensorboard_gradhealth.training.looks.batch_tap import BatchTap
+from tensorboard_gradhealth.training.looks.cadence import FIRST_STEPS
+from tensorboard_gradhealth.training.looks.gradient_halves import NoiseEstimate
+from tensorboard_gradhealth.training.looks.step_trial import StepTrial
 from tensorboard_gradhealth.types import NOT_MEASURED
 from tests.logs import read_run
 from tests.training import models

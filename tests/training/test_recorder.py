@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 

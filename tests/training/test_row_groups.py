@@ -13,8 +13,8 @@ import pytest
 
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.signals import all_signals
-from tensorboard_gradhealth.training.recorder import Slot
-from tensorboard_gradhealth.training.row_groups import RowGroups
+from tensorboard_gradhealth.training.device.recorder import Slot
+from tensorboard_gradhealth.training.host.row_groups import RowGroups
 from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row
 from tests.logs import read_run
 from tests.training import loops, models

@@ -13,10 +13,10 @@ import pytest
 from tensorboard_gradhealth.rules import Rule, Sign, View
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.storage.writer import LogDirError
-from tensorboard_gradhealth.training.flight_recorder import FLIGHT_STEPS, MAX_FLIGHTS
+from tensorboard_gradhealth.training.device.recorder import Slot
 from tensorboard_gradhealth.training.guard import Guard, MonitorWarning
-from tensorboard_gradhealth.training.past import join
-from tensorboard_gradhealth.training.recorder import Slot
+from tensorboard_gradhealth.training.host.flight_recorder import FLIGHT_STEPS, MAX_FLIGHTS
+from tensorboard_gradhealth.training.host.past import join
 from tensorboard_gradhealth.types import NOT_MEASURED, Evidence, Row, Severity
 from tests.logs import events, read_run
 from tests.training.synthetic import Training

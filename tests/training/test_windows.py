@@ -7,7 +7,7 @@ import datetime
 import numpy as np
 import pytest
 
-from tensorboard_gradhealth.training.windows import DENSE_STEPS, Fold, Window, WindowFolder
+from tensorboard_gradhealth.training.host.windows import DENSE_STEPS, Fold, Window, WindowFolder
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 NAN, INF = float("nan"), float("inf")

@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 import tensorboard_gradhealth as gradhealth
-from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training.model import distribution
 from tests.logs import read_run
 from tests.training import models
 from tests.training.everywhere.cases import BATCH, SAMPLES

@@ -16,9 +16,9 @@ import pytest
 import tensorflow as tf
 
 from tensorboard_gradhealth.signals import named_signals
-from tensorboard_gradhealth.training import distribution
-from tensorboard_gradhealth.training.recorder import Slot
-from tensorboard_gradhealth.training.replica import merged_rows
+from tensorboard_gradhealth.training.device.recorder import Slot
+from tensorboard_gradhealth.training.hooks.replica import merged_rows
+from tensorboard_gradhealth.training.model import distribution
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 pytestmark = pytest.mark.slow

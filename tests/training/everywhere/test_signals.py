@@ -12,8 +12,8 @@ import pytest
 
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
-from tensorboard_gradhealth.training.direction_hooks import SAMPLE
 from tensorboard_gradhealth.training.guard import MonitorWarning
+from tensorboard_gradhealth.training.hooks.direction_hooks import SAMPLE
 from tensorboard_gradhealth.types import NOT_MEASURED, Finding
 from tests.training.everywhere import by_hand
 from tests.training.everywhere.cases import BATCH, CASES, GAN, Case

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from tensorboard_gradhealth.naming import unique
 from tensorboard_gradhealth.signals._base import Grouped, Signal
-from tensorboard_gradhealth.training.recorder import Slot
+from tensorboard_gradhealth.training.device.recorder import Slot
 from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row
 
 Array = npt.NDArray[np.float32]

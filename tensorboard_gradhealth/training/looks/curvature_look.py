@@ -15,9 +15,9 @@ from tensorboard_gradhealth.curvature import (
     keras_loss,
 )
 from tensorboard_gradhealth.signals._base import CurvatureContext
-from tensorboard_gradhealth.training import distribution, keras_model
 from tensorboard_gradhealth.training.arguments import Probing
-from tensorboard_gradhealth.training.session import Session
+from tensorboard_gradhealth.training.host.session import Session
+from tensorboard_gradhealth.training.model import distribution, keras_model
 
 Tensor = Any
 

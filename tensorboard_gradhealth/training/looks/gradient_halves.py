@@ -18,9 +18,9 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.curvature.keras_loss import keras_loss
 from tensorboard_gradhealth.signals._base import GradientContext, HalvesContext
-from tensorboard_gradhealth.training import distribution, keras_model
-from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.training.session import Session
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
+from tensorboard_gradhealth.training.host.session import Session
+from tensorboard_gradhealth.training.model import distribution, keras_model
 
 Tensor = Any
 Array = npt.NDArray[np.float64]

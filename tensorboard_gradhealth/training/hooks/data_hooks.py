@@ -9,8 +9,8 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.naming import feature_rows
 from tensorboard_gradhealth.signals._base import PredictionContext
-from tensorboard_gradhealth.training import keras_model
-from tensorboard_gradhealth.training.instrument import Instrument
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.model import keras_model
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any

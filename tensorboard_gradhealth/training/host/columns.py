@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 import numpy.typing as npt
 
-from tensorboard_gradhealth.training.recorder import Slot
+from tensorboard_gradhealth.training.device.recorder import Slot
 from tensorboard_gradhealth.types import NOT_MEASURED, Axis, RunInfo
 
 Array = npt.NDArray[np.float32]

@@ -10,7 +10,7 @@ import keras
 import tensorflow as tf
 
 from tensorboard_gradhealth.naming import unique
-from tensorboard_gradhealth.training.keras_model import (
+from tensorboard_gradhealth.training.model.keras_model import (
     NORMALIZERS,
     function_name,
     inner_layers,

@@ -14,15 +14,15 @@ from tensorboard_gradhealth.rules import Engine
 from tensorboard_gradhealth.signals._base import EpochContext, Phase, Signal
 from tensorboard_gradhealth.storage.reader import UnreadableRun
 from tensorboard_gradhealth.storage.writer import RunWriter
-from tensorboard_gradhealth.training.action_runner import ActionRunner
-from tensorboard_gradhealth.training.columns import Columns
-from tensorboard_gradhealth.training.flight_recorder import FlightRecorder
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.past import Past, holds_run, join, read_past
-from tensorboard_gradhealth.training.recorder import Slot, StepRecorder
-from tensorboard_gradhealth.training.replica import Replica, merged_rows, merged_running
-from tensorboard_gradhealth.training.row_groups import RowGroups
-from tensorboard_gradhealth.training.windows import Window, WindowFolder
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import Slot, StepRecorder
+from tensorboard_gradhealth.training.hooks.replica import Replica, merged_rows, merged_running
+from tensorboard_gradhealth.training.host.action_runner import ActionRunner
+from tensorboard_gradhealth.training.host.columns import Columns
+from tensorboard_gradhealth.training.host.flight_recorder import FlightRecorder
+from tensorboard_gradhealth.training.host.past import Past, holds_run, join, read_past
+from tensorboard_gradhealth.training.host.row_groups import RowGroups
+from tensorboard_gradhealth.training.host.windows import Window, WindowFolder
 from tensorboard_gradhealth.types import (
     NOT_MEASURED,
     Axis,

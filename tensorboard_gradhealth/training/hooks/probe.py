@@ -12,11 +12,11 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.lazy import unconverted
 from tensorboard_gradhealth.signals._base import ActivationContext
-from tensorboard_gradhealth.training import keras_model
-from tensorboard_gradhealth.training.activation_hooks import sample_size, steepest_slope
+from tensorboard_gradhealth.training.device.instrument import Instrument
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.traces import Traces
+from tensorboard_gradhealth.training.hooks.activation_hooks import sample_size, steepest_slope
+from tensorboard_gradhealth.training.hooks.traces import Traces
+from tensorboard_gradhealth.training.model import keras_model
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any

@@ -10,8 +10,8 @@ import keras
 import numpy as np
 import numpy.typing as npt
 
-from tensorboard_gradhealth.training import keras_model
-from tensorboard_gradhealth.training.patches import Patches
+from tensorboard_gradhealth.training.hooks.patches import Patches
+from tensorboard_gradhealth.training.model import keras_model
 
 Array = npt.NDArray[Any]
 

@@ -15,15 +15,15 @@ import keras
 
 from tensorboard_gradhealth.signals._base import Phase
 from tensorboard_gradhealth.training.arguments import Probing
-from tensorboard_gradhealth.training.batch_tap import BatchTap
-from tensorboard_gradhealth.training.cadence import Cadence, ShareCadence, StepCadence
-from tensorboard_gradhealth.training.curvature_look import CurvatureLook
-from tensorboard_gradhealth.training.gradient_halves import GradientHalves
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.training.session import Session
-from tensorboard_gradhealth.training.step_trial import StepTrial
+from tensorboard_gradhealth.training.host.session import Session
+from tensorboard_gradhealth.training.looks.batch_tap import BatchTap
+from tensorboard_gradhealth.training.looks.cadence import Cadence, ShareCadence, StepCadence
+from tensorboard_gradhealth.training.looks.curvature_look import CurvatureLook
+from tensorboard_gradhealth.training.looks.gradient_halves import GradientHalves
+from tensorboard_gradhealth.training.looks.step_trial import StepTrial
 
 CURVATURE_FROM = 20
 """First step whose curvature is looked at: the very first steps are not typical."""

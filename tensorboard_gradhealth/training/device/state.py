@@ -7,7 +7,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training.model import distribution
 
 
 def state_variable(initial: Any, name: str) -> Any:

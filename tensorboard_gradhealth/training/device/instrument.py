@@ -30,8 +30,8 @@ from tensorboard_gradhealth.signals._base import (
     UpdateContext,
 )
 from tensorboard_gradhealth.signals.dead_fraction import silent_units
-from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.training.state import state_variable
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
+from tensorboard_gradhealth.training.device.state import state_variable
 from tensorboard_gradhealth.types import NOT_MEASURED, Axis, Row
 
 Tensor = Any

@@ -15,13 +15,13 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorboard_gradhealth.signals._base import Merge, Signal, StepContext
-from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
-from tensorboard_gradhealth.training.data_hooks import DataHooks
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import Slot, StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.past import join
-from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.recorder import Slot, StepRecorder
+from tensorboard_gradhealth.training.hooks.activation_hooks import ActivationHooks
+from tensorboard_gradhealth.training.hooks.data_hooks import DataHooks
+from tensorboard_gradhealth.training.hooks.patches import Patches
+from tensorboard_gradhealth.training.host.past import join
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 Array = npt.NDArray[np.float32]

@@ -18,11 +18,11 @@ import numpy as np
 import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import ActivationContext
-from tensorboard_gradhealth.training import keras_model
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import StepRecorder, current_graph
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.recorder import StepRecorder, current_graph
+from tensorboard_gradhealth.training.hooks.patches import Patches
+from tensorboard_gradhealth.training.model import keras_model
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any

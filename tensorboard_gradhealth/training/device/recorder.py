@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import tensorflow as tf
 
-from tensorboard_gradhealth.training import distribution
-from tensorboard_gradhealth.training.state import state_variable
+from tensorboard_gradhealth.training.device.state import state_variable
+from tensorboard_gradhealth.training.model import distribution
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 Tensor = Any

@@ -13,8 +13,8 @@ import numpy as np
 import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import DirectionContext
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.state import state_variable
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.state import state_variable
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 Tensor = Any

@@ -18,11 +18,11 @@ from keras.optimizers import Optimizer
 
 from tensorboard_gradhealth.signals._base import OptimizerContext, UpdateContext
 from tensorboard_gradhealth.signals._norm import half_squared_norm, inner_product
-from tensorboard_gradhealth.training import distribution, keras_model
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.recorder import StepRecorder
+from tensorboard_gradhealth.training.hooks.patches import Patches
+from tensorboard_gradhealth.training.model import distribution, keras_model
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any

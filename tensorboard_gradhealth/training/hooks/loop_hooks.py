@@ -16,18 +16,18 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.lazy import unconverted
 from tensorboard_gradhealth.signals._base import StepContext
-from tensorboard_gradhealth.training import distribution, keras_model
-from tensorboard_gradhealth.training.activation_hooks import ActivationHooks
-from tensorboard_gradhealth.training.data_hooks import DataHooks
-from tensorboard_gradhealth.training.direction_hooks import DirectionHooks
+from tensorboard_gradhealth.training.device.instrument import Instrument
+from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
-from tensorboard_gradhealth.training.instrument import Instrument
-from tensorboard_gradhealth.training.optimizer_hooks import OptimizerHooks
-from tensorboard_gradhealth.training.patches import Patches
-from tensorboard_gradhealth.training.probe import Probes
-from tensorboard_gradhealth.training.recorder import StepRecorder
-from tensorboard_gradhealth.training.replica import Replica, ReplicaHooks
-from tensorboard_gradhealth.training.traces import Traces, outermost_function
+from tensorboard_gradhealth.training.hooks.activation_hooks import ActivationHooks
+from tensorboard_gradhealth.training.hooks.data_hooks import DataHooks
+from tensorboard_gradhealth.training.hooks.direction_hooks import DirectionHooks
+from tensorboard_gradhealth.training.hooks.optimizer_hooks import OptimizerHooks
+from tensorboard_gradhealth.training.hooks.patches import Patches
+from tensorboard_gradhealth.training.hooks.probe import Probes
+from tensorboard_gradhealth.training.hooks.replica import Replica, ReplicaHooks
+from tensorboard_gradhealth.training.hooks.traces import Traces, outermost_function
+from tensorboard_gradhealth.training.model import distribution, keras_model
 
 Tensor = Any
 

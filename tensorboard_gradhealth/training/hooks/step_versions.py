@@ -13,7 +13,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from tensorboard_gradhealth.training.traces import only_once
+from tensorboard_gradhealth.training.hooks.traces import only_once
 
 
 class StepVersions:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from keras.optimizers import Optimizer
 
 from tensorboard_gradhealth.naming import numbered, unique, variable_role
-from tensorboard_gradhealth.training import distribution
+from tensorboard_gradhealth.training.model import distribution
 from tensorboard_gradhealth.types import Row
 
 Tensor = Any

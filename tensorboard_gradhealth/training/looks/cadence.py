@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from tensorboard_gradhealth.training.windows import DENSE_STEPS
+from tensorboard_gradhealth.training.host.windows import DENSE_STEPS
 
 FIRST_STEPS = (10, 20, 30, 40, 50)
 """A learning rate that is too high shows early; but step 0 has enough to trace already."""

@@ -1,0 +1,1 @@
+"""Carries measurements through a compiled step: what runs where the step runs."""

@@ -1,0 +1,1 @@
+"""Turns what was measured into records, findings and a log, between steps."""

@@ -1,0 +1,1 @@
+"""Looks at the batch of a step once more, beside the step."""

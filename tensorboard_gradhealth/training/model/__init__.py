@@ -1,0 +1,1 @@
+"""What a Keras model is, in the user's own names, and which replica of it speaks."""
