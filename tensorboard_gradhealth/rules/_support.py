@@ -282,7 +282,7 @@ def initial_kernels(view: View) -> Start | None:
     kernels = view.where("initial_weights", "kernel") & (fans[:, 0] >= 2)
     size = np.hypot(mean, std) * np.sqrt(fans[:, 0] / 2)
     # Equal filters of a depthwise convolution see other channels each: they are no copies.
-    shared = np.array([not name.endswith("depthwise_kernel") for name in names])
+    shared = np.array([not name.endswith("depthwise_kernel") for name in names], bool)
     constant = kernels & shared & (fans.prod(axis=1) >= 4) & (std <= 1e-6 * np.abs(mean))
     return Start(np.where(kernels, size, np.nan).astype(np.float32), constant, fans[:, 1] >= 2)
 

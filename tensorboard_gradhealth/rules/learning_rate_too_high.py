@@ -63,7 +63,7 @@ import numpy as np
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, kernel
 from tensorboard_gradhealth.rules._labels import MIXED, order
-from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, untrained
+from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, struck_at, untrained, uphill
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     Update,
@@ -90,6 +90,7 @@ from tensorboard_gradhealth.rules._wording import (
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _WILD = 1000.0  # No sensible learning rate does this alone.
+_OUTLIER = 1000.0  # Times the loss of an untrained model, which no calm step leads to.
 _LONG_MEMORY = 0.98  # Momentum over which steps add up to more than 50.
 
 
@@ -97,6 +98,10 @@ def check(view: View) -> Sign | None:
     """A sign for the first steps as long as the rate is that high, or for the latest ones."""
     if in_half_precision(view) and optimizer_class(view) in ADAPTIVE:
         raise NotEvaluated("the squares of float16 gradients decide about the steps, not the rate")
+    if view.record.step <= FIRST_STEPS and struck_at(view, _OUTLIER) is not None:
+        return None  # the gradient of one batch, which `loss_spike` tells of
+    if uphill(view) is not None or view.scalar("learning_rate", "max") < 0:
+        return None  # `unstable_step` tells of the way that they lead
     update = largest_first_update(view, view.limits["warning"])
     severity = _first_steps(view, update.ratio) if update else None
     if update and severity:

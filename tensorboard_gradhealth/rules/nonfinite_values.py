@@ -362,6 +362,7 @@ RULE = Rule(
         "unstable_step",
         "exploding_gradients",
         "loss_divergence",
+        "loss_spike",
     ),
     inhibited_by=(),
     references=(
