@@ -138,8 +138,7 @@ def _never_called(view: View) -> Sign | None:
     """A sign if no step asked the optimizer to change weights, and the loss has not fallen."""
     if not view.facts.get("optimizer") or view.record.step < view.limits["called"]:
         return None
-    # A rate is recorded with the first step of the optimizer.
-    if any(view.has(signal) for signal in ("learning_rate", "gradient_norm", "update_ratio")):
+    if any(view.has(signal) for signal in ("gradient_norm", "update_ratio")):
         return None
     if not loss_drop(view) < view.limits["progress"] or "loss" not in view.record.signals:
         return None
@@ -382,6 +381,7 @@ RULE = Rule(
     },
     hold=3,
     explained_by=(
+        "unscaled_inputs",
         "poor_initialization",
         "output_loss_mismatch",
         "learning_rate_too_high",
@@ -517,7 +517,7 @@ RULE = Rule(
         ),
         case(
             "gradients that are not applied",
-            run={"loss": lambda s: 2.3 + 0.1 * math.sin(s)},
+            run={"loss": lambda s: 2.3 + 0.1 * math.sin(s), "learning_rate": lambda s: 1e-3},
             facts={"optimizer": "Adam"},
             severity="error",
             onset=0,

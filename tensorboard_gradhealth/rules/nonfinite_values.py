@@ -16,7 +16,8 @@ One element is enough.
 
 ## Likely causes
 - the learning rate is too high, so that the weights overflow; ruled out where an activation, the
-  loss or a gradient comes first at step 0, which no update came before
+  loss or a gradient comes first at step 0, which no update came before, and where all steps before
+  it were short and the loss had not risen
 - logarithm, division or root of 0 in a custom loss or layer. A kernel whose gradient is NaN, while
   that of its bias is finite, belongs to a layer whose input was NaN already
 - NaN in the input, or in the labels: where the outputs are finite and a loss of Keras' own gives
@@ -47,6 +48,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measure, Rows, case, hidden, kernel, output
+from tensorboard_gradhealth.rules._loss import CALM_STEP, first_loss
 from tensorboard_gradhealth.rules._support import (
     bad_labels,
     in_half_precision,
@@ -197,9 +199,26 @@ def _rate_cause(view: View, first: _Place) -> tuple[Cause, ...]:
         return ()
     cause = learning_rate_cause(view)
     if not _before_any_update(view, first):
+        if cause.confidence == "possible" and _calm_until(view, nonfinite_onset(view)):
+            support = "update_ratio: all steps before were short, and the loss had not risen"
+            return (dataclasses.replace(cause, confidence="ruled out", support=support),)
         return (cause,)
     support = "no update came before step 0"
     return (dataclasses.replace(cause, confidence="ruled out", support=support),)
+
+
+def _calm_until(view: View, step: int) -> bool:
+    """Whether no step of those kept before this one was long, and no loss higher than at first."""
+    if not (view.has("update_ratio") and view.has("loss")):
+        return False
+    before = view.past_steps("update_ratio")[:, 1] < step
+    ratio = view.past("update_ratio", field="max")[before]
+    ratio = ratio[:, view.where("update_ratio", "kernel")]
+    loss = view.past("loss", field="max")[view.past_steps("loss")[:, 1] < step, 0]
+    if not (len(loss) >= 3 and np.isfinite(ratio).any()):
+        return False
+    calm = np.nan_to_num(ratio, posinf=1).max() < CALM_STEP
+    return bool(calm and loss.max() < 2 * abs(first_loss(view)))
 
 
 def _before_any_update(view: View, first: _Place) -> bool:
