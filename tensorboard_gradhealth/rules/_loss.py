@@ -203,6 +203,17 @@ def uphill(view: View) -> float | None:
     return rise / fall if 0 < rise < 3 * fall < 10 * rise else None
 
 
+def endless_since(view: View) -> int | None:
+    """Since when a loss below 0 falls on and on, a hundred times as far as it began; else None."""
+    loss = curve(view)
+    if len(loss.values) < 8 or str(view.facts.get("loss", "")).endswith("_crossentropy"):
+        return None
+    scale = max(abs(first_loss(view)), 1.0)
+    if not (loss.values[-3:] < -100 * scale).all() or loss.values[-1] > loss.values.min() * 0.9:
+        return None
+    return int(loss.first[np.argmax(loss.values < -10 * scale)])
+
+
 def planned_steps(view: View) -> int:
     """Length of the run if it is known, else 0."""
     epochs, steps = view.facts.get("epochs"), view.facts.get("steps")

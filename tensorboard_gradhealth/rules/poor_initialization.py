@@ -24,7 +24,7 @@ weights, 0.7 for LeCun's, and between 0.3 and 1 for Glorot's. Reported at the fi
   first loss is over `loss_ratio` times that of guessing (a warning; an error over `lost` times),
   or more than `flat` of a hidden layer is saturated. Information if neither could be measured.
   Where the first loss is over `lost` times that of guessing, or not finite, sizes over `above` that
-  multiply to more than `together`, or a recurrent kernel over 1, are enough
+  multiply to more than `together`, or that of a recurrent kernel, are enough
 - too small: sizes under `small` of most kernels, two at least, or sizes that multiply to less than
   `faded`, AND the gradient of the first kernel is under `gradient_ratio` of the largest, per
   element, of kernels and biases (a warning); or all sizes are under `tiny`, which is information
@@ -184,7 +184,8 @@ def _large(view: View, start: Start) -> Sign | None:
     judged = ~view.normalised("initial_weights") & np.isfinite(start.size)
     limits = _largest_sizes(view)
     large = np.flatnonzero(judged & (start.size > [view.limits[limit] for limit in limits]))
-    if not len(large) and _first_loss_ratio(view) > view.limits["lost"]:
+    alone = bool(len(large))
+    if not alone and _first_loss_ratio(view) > view.limits["lost"]:
         large = _large_together(view, start, judged)
     if not len(large):
         return None
@@ -201,7 +202,7 @@ def _large(view: View, start: Start) -> Sign | None:
         ),
         layers=tuple(names),
         onset=0,
-        evidence=(_size(view, names[0], size, limits[worst[0]]), *damage),
+        evidence=(_size(view, names[0], size, limits[worst[0]] if alone else "above"), *damage),
         causes=(_scale_cause(view, worst[0], damage), input_scale_cause(view)),
         fixes=_fixes(view, names[0]),
         harmless="The layer's own function divides by that scale, or its output is normalised.",
@@ -216,7 +217,7 @@ def _large_together(view: View, start: Start, judged: Bools) -> Steps:
     above = size > view.limits["above"]
     if size[above].prod() > view.limits["together"]:
         return np.flatnonzero(above)
-    return np.flatnonzero(recurrent & (size > 1))
+    return np.flatnonzero(recurrent & above)
 
 
 def _first_loss_ratio(view: View) -> float:
@@ -241,7 +242,7 @@ def _growing(view: View) -> Sign | None:
         return None
     return Sign(
         severity="error",
-        title=f"The outputs start far too large: the first loss is {number(ratio)} of guessing",
+        title=f"The outputs start far too large: the first loss is {number(ratio)} x guessing",
         onset=0,
         evidence=(
             Evidence("first loss / loss of guessing", ratio, limit, "", "loss"),
@@ -457,7 +458,7 @@ RULE = Rule(
         "recurrent": 1.5,
         "loss_ratio": 2.0,
         "lost": 10.0,
-        "above": 1.5,
+        "above": 1.2,
         "together": 10.0,
         "faded": 1e-3,
         "flat": 0.5,
