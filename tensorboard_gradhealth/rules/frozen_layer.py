@@ -136,7 +136,8 @@ def _nothing_to_train(view: View) -> Sign | None:
 
 def _never_called(view: View) -> Sign | None:
     """A sign if no step asked the optimizer to change weights, and the loss has not fallen."""
-    if not view.facts.get("optimizer") or view.record.step < view.limits["called"]:
+    watched = view.facts.get("optimizer") and view.facts.get("keras")
+    if not watched or view.record.step < view.limits["called"]:
         return None
     if any(view.has(signal) for signal in ("gradient_norm", "update_ratio")):
         return None
@@ -492,7 +493,7 @@ RULE = Rule(
         case(
             "weights that a step changes by itself",
             run={"loss": lambda s: 2.3 * 0.99**s},
-            facts={"optimizer": "SGD"},
+            facts={"optimizer": "SGD", "keras": "3.4"},
             steps=300,
         ),
         case("a short run", rows=_ROWS, run=_STAYS, variable=_flow(0, 0, 1), steps=8),
@@ -518,7 +519,7 @@ RULE = Rule(
         case(
             "gradients that are not applied",
             run={"loss": lambda s: 2.3 + 0.1 * math.sin(s), "learning_rate": lambda s: 1e-3},
-            facts={"optimizer": "Adam"},
+            facts={"optimizer": "Adam", "keras": "3.4"},
             severity="error",
             onset=0,
         ),
