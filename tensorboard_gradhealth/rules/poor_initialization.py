@@ -25,10 +25,11 @@ weights, 0.7 for LeCun's, and between 0.3 and 1 for Glorot's. Reported at the fi
   or more than `flat` of a hidden layer is saturated. Information if neither could be measured.
   Where the first loss is over `lost` times that of guessing, or not finite, sizes over `above` that
   multiply to more than `together`, or that of a recurrent kernel, are enough
-- too small: sizes under `small` of most kernels, two at least, or sizes that multiply to less than
-  `faded`, AND the gradient of the first kernel is under `gradient_ratio` of the largest, per
-  element, of kernels and biases (a warning); or all sizes are under `tiny`, which is information
-  and becomes a warning if the loss has not fallen by `progress` at step `stalled`
+- too small: sizes under `small` of most kernels, two at least, AND the gradient of the first
+  kernel is under `gradient_ratio` of the largest, per element, of kernels and biases (a warning);
+  or all sizes are under `tiny`, or the gradient is that faint and the sizes of a model without
+  normalisation multiply to less than `faded`, which is information and becomes a warning if the
+  loss has not fallen by `progress` at step `stalled`
 - outputs too large, an error: no kernel is, but the first loss is over `lost` times that of
   guessing, and the first gradient is larger than that loss and than 100, while the inputs are
   scaled
@@ -311,6 +312,7 @@ def _small(view: View, start: Start) -> Sign | None:
     ratio = _gradient_ratio(view)
     passed = float(np.prod(np.fmin(size[np.isfinite(size)], 1)))
     together = passed < view.limits["faded"] and ratio < view.limits["gradient_ratio"]
+    together = together and not view.where("initial_weights", "norm").any()
     if len(small) < max(2, np.isfinite(size).sum() / 2):
         if not together:
             return None
@@ -342,7 +344,7 @@ def _small(view: View, start: Start) -> Sign | None:
         label, limit = "product of rms / sqrt(2 / inputs) over the kernels", view.limits["faded"]
         evidence = Evidence(label, passed, limit, "", "initial_weights")
     return Sign(
-        severity="warning" if faint or stalled else "info",
+        severity="warning" if stalled or (faint and not together) else "info",
         title=title(head, names[0], len(names) - 1),
         layers=tuple(names),
         onset=0,
@@ -460,7 +462,7 @@ RULE = Rule(
         "lost": 10.0,
         "above": 1.2,
         "together": 10.0,
-        "faded": 1e-3,
+        "faded": 1e-4,
         "flat": 0.5,
         "small": 0.25,
         "tiny": 0.1,
@@ -641,6 +643,7 @@ RULE = Rule(
             },
             run=_STAYS,
             facts={**_FACTS, "kernel_fans": {f"dense_{i}/kernel": [32, 32] for i in range(30)}},
+            steps=150,
             severity="warning",
             layers=tuple(f"dense_{i}/kernel" for i in range(30)),
             onset=0,

@@ -29,7 +29,7 @@ between `mean_only` of the variance of the targets and 1 / `mean_only` of it, wh
 mean alone gives (mean squared error of one output only).
 
 Inputs are tiny, a warning, if none of at least two features that vary has a root mean square over
-`tiny`, and by step `still` the loss has fallen by less than `far`.
+`tiny` or a value over five times that, and by step `still` the loss has fallen by less than `far`.
 
 Inputs are an error if every recorded feature was 0 in all samples of at least two records while
 labels or targets differ, and the gradient of the first kernel is exactly 0 with them.
@@ -150,6 +150,8 @@ def _tiny(view: View, scale: Scale) -> Sign | None:
     """A sign if all inputs are so small that the weights of the first layer get nowhere."""
     limits, drop, step = view.limits, loss_drop(view), view.record.step
     size = max(scale.rms, scale.widest_rms)
+    if not scale.largest < 5 * limits["tiny"]:
+        return None  # sparse: what counts is not small
     if not (0 < size < limits["tiny"] and step >= limits["still"] and drop < limits["far"]):
         return None
     if view.where("input_features", "input").sum() < 2:
@@ -337,6 +339,13 @@ RULE = Rule(
             "sparse indicators beside standardised features",
             rows={"feature": features(5)},
             feature=_features(0, [1, 0.05, 0.06, 0.03, 0.009], [-3, 0, 0, 0, 0], [3, 1, 1, 1, 1]),
+        ),
+        case(
+            "one word out of four thousand",
+            rows={"feature": features(4)},
+            run={"loss": lambda s: 2.3},
+            feature=_features([0.00025] * 4, 0.0158, 0, 1),
+            steps=200,
         ),
         case(
             "tiny inputs that are learnt from",

@@ -17,6 +17,7 @@ from tensorboard_gradhealth.types import Finding
 
 LATER = (  # which take a while to see
     "so small that nothing is learned",
+    "thirty plain layers with Glorot's weights",
     "classes of -1 and 1 for a sigmoid",
     "a ReLU in front of the softmax has lost a class",
 )
