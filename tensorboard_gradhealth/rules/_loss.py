@@ -196,7 +196,7 @@ def uphill(view: View) -> float | None:
         return None
     quarters = [float(np.median(part)) for part in np.array_split(loss, 4)]
     rise = quarters[-1] - quarters[0]
-    if sorted(quarters) != quarters or not rise > 0.05 * abs(quarters[0]):
+    if sorted(quarters) != quarters or not rise > 0.3 * abs(quarters[0]):
         return None
     middle = len(loss) // 8  # of the first quarter, and of the last
     fall = -float(gain[middle : len(loss) - middle].sum())

@@ -21,7 +21,7 @@ which gradient descent oscillates. Past step 20:
 
 Uphill is an error at once where the learning rate is below 0. It is a warning if in the first 20
 steps (or 8 and more, up to the first that changes a kernel by a tenth) the loss rose from each
-quarter to the next, by over 5 % in all, and by about as much as `predicted_change` (gradient x
+quarter to the next, by over 30 % in all, and by about as much as `predicted_change` (gradient x
 change of the weights) says that it should have fallen: too long a step would have raised it far
 more, or sooner. A `step_overshoot` below 1 rules it out.
 
@@ -239,6 +239,12 @@ RULE = Rule(
             variable={"predicted_change": lambda s: -0.001, "update_ratio": lambda s: 0.01},
         ),
         case(
+            "targets that move away from a network that follows them",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 2.8 + 0.02 * s},
+            variable={"predicted_change": lambda s: -0.02, "update_ratio": lambda s: 0.01},
+        ),
+        case(
             "a loss that is led the right way",
             rows={"variable": (kernel("dense/kernel"),)},
             run={"loss": lambda s: 2.3 - 0.04 * s},
@@ -284,8 +290,8 @@ RULE = Rule(
         case(
             "a gradient of the wrong sign",
             rows={"variable": (kernel("dense/kernel"),)},
-            run={"loss": lambda s: 2.3 + 0.04 * s + 0.02 * (s % 3), "learning_rate": lambda s: 0.1},
-            variable={"predicted_change": lambda s: -0.04, "update_ratio": lambda s: 0.01},
+            run={"loss": lambda s: 2.3 + 0.08 * s + 0.02 * (s % 3), "learning_rate": lambda s: 0.1},
+            variable={"predicted_change": lambda s: -0.08, "update_ratio": lambda s: 0.01},
             severity="warning",
             onset=0,
         ),
