@@ -196,7 +196,7 @@ def _sign(view: View, height: _Height, best: float) -> Sign:
     return Sign(
         severity=height.severity,
         title=height.title,
-        onset=height.since,
+        onset=max(height.since, rate_jump(view) or 0),  # what was before it was another rate's
         evidence=tuple(evidence),
         causes=_causes(view),
         fixes=_fixes(view),
@@ -383,7 +383,7 @@ RULE = Rule(
             facts=_CLASSES,
             steps=600,
             severity="warning",
-            onset=291,
+            onset=301,
         ),
         case(
             "a custom loss, below zero at first",
