@@ -54,6 +54,7 @@ class Fault:
     code: str
     evidence: Evidence
     harmless: str = _NEVER
+    onset: int | None = None
 
 
 def fault_of(head: Mapping[str, Any]) -> Fault | None:

@@ -12,6 +12,12 @@ from tensorboard_gradhealth.rules._view import View
 
 Doubles = npt.NDArray[np.float64]
 
+UPHILL_AT = 20
+"""Steps after which it is known which way they lead, if they have not become long before."""
+
+CALM_STEP = 0.1
+"""Share of its size by which a kernel may change per step without being thrown anywhere."""
+
 SQUARED_LOSSES = ("mse", "mean_squared_error")
 
 
@@ -144,6 +150,68 @@ def untrained(view: View) -> float:
     """Loss that a model has without learning: the larger of guessing and the first one."""
     guess = guessing(view)
     return float(np.fmax(first_loss(view), guess.loss if guess else np.nan))
+
+
+def struck_at(view: View, times: float) -> int | None:
+    """The newest step, if its loss is that many times an untrained one's, out of the calm.
+
+    The steps before it were short: a loss like that is the doing of its batch. None if that is not
+    known, or not so.
+    """
+    steps = view.past_steps("loss") if view.has("loss") else np.empty((0, 2))
+    if len(steps) < 2 or steps[-1, 0] != steps[-1, 1] or not view.has("update_ratio"):
+        return None
+    before, newest = view.past("loss", 2, "max")[:, 0].astype(np.float64)
+    usual = untrained(view)
+    if not (0 < before < 3 * usual and times * usual < newest < np.inf):
+        return None
+    short = view.past_steps("update_ratio")[:, 1] < steps[-1, 0]
+    kernels = view.where("update_ratio", "kernel")
+    ratio = view.past("update_ratio", field="max")[short][-5:, kernels]
+    calm = len(ratio) and ratio.size and np.isfinite(ratio).any() and np.nanmax(ratio) < CALM_STEP
+    return int(steps[-1, 0]) if calm else None
+
+
+@until_new("loss", "predicted_change", "update_ratio", "step_overshoot")
+def uphill(view: View) -> float | None:
+    """Rise of the loss in the first steps over the fall that they should bring, if it is that.
+
+    It is where the first eight steps or more were short, and raised the loss steadily, and by about
+    what they should have taken from it; else None.
+    """
+    needed = ("loss", "predicted_change", "update_ratio")
+    if not all(view.has(signal) for signal in needed):
+        return None
+    loss = view.early("loss", UPHILL_AT)[:, 0].astype(np.float64)
+    ratio = view.early("update_ratio", UPHILL_AT)[:, view.where("update_ratio", "kernel")]
+    gain = np.nansum(view.early("predicted_change", UPHILL_AT).astype(np.float64), axis=1)
+    if not ratio.size or len(ratio) != len(loss) or len(gain) != len(loss):
+        return None
+    wild = np.flatnonzero((np.nan_to_num(ratio, posinf=1) > CALM_STEP).any(axis=1))
+    calm = int(wild[0]) if len(wild) else len(loss)
+    loss, gain = loss[:calm], gain[:calm]
+    if (calm <= UPHILL_AT and not len(wild)) or calm < 8 or not np.isfinite(loss).all():
+        return None
+    if len(rho := overshoots(view, 5, after=-1)) and np.median(rho) < 1:
+        return None
+    quarters = [float(np.median(part)) for part in np.array_split(loss, 4)]
+    rise = quarters[-1] - quarters[0]
+    if sorted(quarters) != quarters or not rise > 0.3 * abs(quarters[0]):
+        return None
+    middle = len(loss) // 8  # of the first quarter, and of the last
+    fall = -float(gain[middle : len(loss) - middle].sum())
+    return rise / fall if 0 < rise < 3 * fall < 10 * rise else None
+
+
+def endless_since(view: View) -> int | None:
+    """Since when a loss below 0 falls on and on, a hundred times as far as it began; else None."""
+    loss = curve(view)
+    if len(loss.values) < 8 or str(view.facts.get("loss", "")).endswith("_crossentropy"):
+        return None
+    scale = max(abs(first_loss(view)), 1.0)
+    if not (loss.values[-3:] < -100 * scale).all() or loss.values[-1] > loss.values.min() * 0.9:
+        return None
+    return int(loss.first[np.argmax(loss.values < -10 * scale)])
 
 
 def planned_steps(view: View) -> int:

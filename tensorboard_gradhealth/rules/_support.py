@@ -42,7 +42,7 @@ class Update:
     begin: float
 
 
-def real_kernels(view: View, ratio: Floats, rms: Floats) -> Bools:
+def real_kernels(view: View, rms: Floats) -> Bools:
     """Kernels whose relative update says something.
 
     Not those that are tiny, that started from almost zero, or whose size does not matter because
@@ -50,17 +50,15 @@ def real_kernels(view: View, ratio: Floats, rms: Floats) -> Bools:
 
     Args:
       view: Where the rows are described.
-      ratio: `[..., rows]`, norm of the update / norm of the kernel before it.
-      rms: `[..., rows]`, root mean square of the kernel after the update.
+      rms: `[..., rows]`, root mean square of the kernel before the update.
 
     Returns:
       bool `[..., rows]`. A square kernel with the usual initial values has an rms of about
       size ** -0.25; one that starts from zero (a residual or adapter branch) has none to change.
     """
     size = view.sizes("update_ratio")
-    before = rms / np.maximum(ratio, 1)
     kernels = view.where("update_ratio", "kernel") & ~view.normalised("update_ratio")
-    return np.asarray(kernels & (size >= 16) & (before >= 0.1 * size**-0.25))
+    return np.asarray(kernels & (size >= 16) & (rms >= 0.1 * size**-0.25))
 
 
 def largest_first_update(view: View, least: float = HUGE_UPDATE) -> Update | None:
@@ -71,7 +69,7 @@ def largest_first_update(view: View, least: float = HUGE_UPDATE) -> Update | Non
     rms = view.early("weight_rms", FIRST_STEPS)
     if not (ratio > least).any() or ratio.shape != rms.shape:
         return None
-    judged = np.where(real_kernels(view, ratio, rms) & np.isfinite(ratio), ratio, 0)
+    judged = np.where(real_kernels(view, rms) & np.isfinite(ratio), ratio, 0)
     record, row = np.unravel_index(int(judged.argmax()), judged.shape)
     if not judged[record, row] > least:
         return None
@@ -215,6 +213,32 @@ def nonfinite_onset(view: View) -> int:
     return record.first_nonfinite_step if known else record.first_step
 
 
+@dataclasses.dataclass(frozen=True, slots=True)
+class BadLabels:
+    """Labels that are not finite: where, how many (NaN if unknown), and what shows it."""
+
+    row: str
+    count: float
+    signal: str
+
+
+def bad_labels(view: View) -> BadLabels | None:
+    """The worst target that had values that are not finite, or the class labels; else None."""
+    if view.has("input_features"):
+        targets = view.where("input_features", "target")
+        count = np.where(targets, view.latest("input_features", "nonfinite"), 0)
+        if (count > 0).any():
+            worst = int(np.nan_to_num(count).argmax())
+            name = view.rows("input_features")[worst].name
+            return BadLabels(name, float(count[worst]), "input_features")
+    # Labels of the sparse cross-entropy are integers.
+    floating = view.facts.get("loss") in ("binary_crossentropy", "categorical_crossentropy")
+    counted = view.has("label_counts") and view.measured("label_counts", "count").any()
+    if floating and counted and np.isnan(view.latest("label_counts", "count")).all():
+        return BadLabels("", float("nan"), "label_counts")
+    return None
+
+
 def likely_first(*causes: Cause) -> tuple[Cause, ...]:
     """The causes that are supported, then the possible ones, then those ruled out.
 
@@ -253,12 +277,12 @@ def initial_kernels(view: View) -> Start | None:
     mean, std = view.latest("initial_weights"), view.latest("initial_weights", "std")
     known: Mapping[str, list[int]] = view.facts.get("kernel_fans", {})
     names = [row.name for row in view.rows("initial_weights")]
-    fans = np.array([known.get(name, (0, 0)) for name in names])
+    fans = np.array([known.get(name, (0, 0)) for name in names], int).reshape(-1, 2)
     # A scale that is broadcast over units, or a filter of one weight, is no matrix.
     kernels = view.where("initial_weights", "kernel") & (fans[:, 0] >= 2)
     size = np.hypot(mean, std) * np.sqrt(fans[:, 0] / 2)
     # Equal filters of a depthwise convolution see other channels each: they are no copies.
-    shared = np.array([not name.endswith("depthwise_kernel") for name in names])
+    shared = np.array([not name.endswith("depthwise_kernel") for name in names], bool)
     constant = kernels & shared & (fans.prod(axis=1) >= 4) & (std <= 1e-6 * np.abs(mean))
     return Start(np.where(kernels, size, np.nan).astype(np.float32), constant, fans[:, 1] >= 2)
 

@@ -19,13 +19,13 @@ classes that were seen:
   is under `mixed` of the entropy of all labels
 - only one class among all labels, from step `one_class_step` on
 
-All of them are information by themselves. Imbalance is a warning if the predictions prove that
-the network has stopped there: after half of the run, or step `first_judged` if that comes first,
-the entropy of `predicted_share` over five records is under `collapsed` of that of the labels, its
-largest class is that of the labels, and the mean loss of the last 100 steps, or the best of three
-or more validation losses, is still over `uninformed` of what knowing the class frequencies alone
-gives. Order is a warning if over `one_class` of the latest predictions fall on one class that is
-not as frequent among all labels.
+All of them are information by themselves; only one class is a warning after a whole epoch.
+Imbalance is a warning if the predictions prove that the network has stopped there: after half of
+the run, or step `first_judged` if that comes first, the entropy of `predicted_share` over five
+records is under `collapsed` of that of the labels, its largest class is that of the labels, and the
+mean loss of the last 100 steps, or the best of three or more validation losses, is still over
+`uninformed` of what knowing the class frequencies alone gives. Order is a warning if over
+`one_class` of the latest predictions fall on one class that is not as frequent among all labels.
 
 ## Likely causes
 - rare events, and a loss that counts every sample alike
@@ -272,8 +272,11 @@ def _followed(view: View, labels: _Labels) -> tuple[Evidence, ...]:
 def _one_class(view: View, labels: _Labels) -> Sign:
     name, step = view.rows("label_counts")[labels.most].name, view.record.step
     count = float(labels.counts.sum())
+    epoch = view.facts.get("steps")
+    whole = isinstance(epoch, int) and view.record.step >= epoch
     return Sign(
-        severity="info",
+        severity="warning" if whole else "info",
+        onset=0,
         title=title(f"All {count:.0f} labels so far are of class {{}}", name),
         evidence=(Evidence("classes seen", 1, 2, "", "label_counts", step, name),),
         causes=(

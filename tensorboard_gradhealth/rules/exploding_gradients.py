@@ -45,6 +45,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._loss import endless_since
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     initial_weights_cause,
@@ -61,6 +62,8 @@ _HIGH = 3  # Records in a row that must be high: a single batch is a spike, not 
 
 def check(view: View) -> Sign | None:
     """A sign while the gradient doubles at every record, or stays far over its own past."""
+    if endless_since(view) is not None:
+        return None  # `loss_divergence` tells of a loss that falls without end
     norm = view.past("gradient_global_norm")[:, 0]
     if len(norm) <= view.limits["growth"]:
         raise NotEvaluated(f"needs {view.limits['growth'] + 1:.0f} records")

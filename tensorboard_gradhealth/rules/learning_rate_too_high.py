@@ -62,9 +62,9 @@ from __future__ import annotations
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, kernel
 from tensorboard_gradhealth.rules._labels import MIXED, order
-from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, untrained
+from tensorboard_gradhealth.rules._loss import overshoots, rate_jump, struck_at, untrained, uphill
 from tensorboard_gradhealth.rules._support import (
     FIRST_STEPS,
     Update,
@@ -92,6 +92,7 @@ from tensorboard_gradhealth.rules._wording import (
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
 _WILD = 1000.0  # No sensible learning rate does this alone.
+_OUTLIER = 1000.0  # Times the loss of an untrained model, which no calm step leads to.
 _LONG_MEMORY = 0.98  # Momentum over which steps add up to more than 50.
 
 
@@ -99,6 +100,10 @@ def check(view: View) -> Sign | None:
     """A sign for the first steps as long as the rate is that high, or for the latest ones."""
     if in_half_precision(view) and optimizer_class(view) in ADAPTIVE:
         raise NotEvaluated("the squares of float16 gradients decide about the steps, not the rate")
+    if view.record.step <= FIRST_STEPS and struck_at(view, _OUTLIER) is not None:
+        return None  # the gradient of one batch, which `loss_spike` tells of
+    if uphill(view) is not None or view.scalar("learning_rate", "max") < 0:
+        return None  # `unstable_step` tells of the way that they lead
     update = largest_first_update(view, view.limits["warning"])
     severity = _first_steps(view, update.ratio) if update else None
     if update and severity:
@@ -163,7 +168,7 @@ def _growth(view: View, rms: Floats, steps: Steps) -> Sign | None:
     """A sign if a kernel is over `growth` times as large as in the first of these records."""
     if not len(rms):
         return None
-    limit, judged = view.limits["growth"], real_kernels(view, np.ones_like(rms[0]), rms[0])
+    limit, judged = view.limits["growth"], real_kernels(view, rms[0])
     # A kernel that began small only gets to its size; a square one usually begins at twice this.
     begun = np.fmax(rms[0], 0.5 * view.sizes("weight_rms") ** -0.25)
     growth = np.nan_to_num(np.where(judged, rms / begun, 0), posinf=0)
@@ -216,7 +221,7 @@ def _momentum(view: View) -> float:
 def _sustained(view: View) -> Sign | None:
     limit = view.limits["sustained"]
     latest = view.latest("update_ratio")
-    judged = real_kernels(view, latest, view.latest("weight_rms"))
+    judged = real_kernels(view, view.latest("weight_rms"))
     if not (judged & (latest > limit)).any():
         return None
     steps = view.past_steps("update_ratio")
@@ -284,7 +289,7 @@ def _sign(view: View, update: Update, severity: Severity, limit: float, onset: i
     if not jumped:
         head = f"{{}} keeps changing by {extent} its size per step"
     rate = view.scalar("learning_rate", "max")
-    if rate > 0 and update.ratio <= _WILD:
+    if rate > 0 and _by_rate(view, update):
         change = "changed by" if jumped else "keeps changing by"
         head = f"Learning rate {number(rate)} is too high: {{}} {change} {extent} its size"
     return Sign(
@@ -338,6 +343,12 @@ def _causes(view: View, update: Update) -> tuple[Cause, ...]:
     return likely_first(Cause(named), input_scale_cause(view), huge)
 
 
+def _by_rate(view: View, update: Update) -> bool:
+    """Whether it is for the rate to answer: a wild step only if inputs and weights are fine."""
+    others = (initial_weights_cause(view), input_scale_cause(view))
+    return update.ratio <= _WILD or all(cause.confidence == "ruled out" for cause in others)
+
+
 def _fixes(view: View, update: Update) -> tuple[Fix, ...]:
     lower = lower_learning_rate(view, calmer(view, update.begin))
     name = optimizer_class(view) or "Adam"
@@ -345,7 +356,9 @@ def _fixes(view: View, update: Update) -> tuple[Fix, ...]:
         "Clip the norm of the gradient.", f"keras.optimizers.{name}(learning_rate, clipnorm=1.0)"
     )
     if update.ratio > _WILD:
-        return clip, Fix("Start from smaller weights.", 'kernel_initializer="he_normal"')
+        smaller = Fix("Start from smaller weights.", 'kernel_initializer="he_normal"')
+        rest = (clip,) if initial_weights_cause(view).confidence == "ruled out" else (clip, smaller)
+        return (lower, *rest) if _by_rate(view, update) else rest
     warm_up = Fix("If that rate is needed later, let it rise over the first steps (warm-up).")
     return lower, warm_up, clip
 
@@ -355,6 +368,11 @@ def _kernels(first: float, later: float = 0.01) -> Measures:
         "update_ratio": lambda s: [first if s == 0 else later, 0.005],
         "weight_rms": lambda s: [0.3, 0.3],
     }
+
+
+def _usual_start() -> Measures:
+    fields = {"mean": 0, "std": [0.4, 0.3], "min": -1, "max": 1, "zero_fraction": 0}
+    return {"initial_weights": lambda s: fields if s == 0 else None}
 
 
 _ROWS: Rows = {"variable": (kernel("dense/kernel", 80), kernel("dense_1/kernel", 16))}
@@ -509,6 +527,34 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "a loss that sums too much throws the usual initial weights away at once",
+            rows={**_ROWS, "feature": features(2)},
+            variable={
+                "update_ratio": lambda s: [8264.0, 7058.0],
+                "weight_rms": lambda s: [0.3 * (1 if s == 0 else 8000), 0.3],
+                **_usual_start(),
+            },
+            feature={
+                "input_features": lambda s: {
+                    "count": 32 * (s + 1),
+                    "mean": 0,
+                    "std": 1,
+                    "min": -3,
+                    "max": 3,
+                    "nonfinite": 0,
+                }
+            },
+            run={"loss": lambda s: 2.3e6 if s == 0 else 6e18, "learning_rate": lambda s: 0.1},
+            facts={
+                "optimizer": "SGD",
+                "kernel_fans": {"dense/kernel": [5, 16], "dense_1/kernel": [16, 1]},
+            },
+            steps=10,
+            severity="warning",
+            layers=("dense/kernel",),
+            onset=0,
+        ),
         case(
             "Adam at 1",
             rows=_ROWS,

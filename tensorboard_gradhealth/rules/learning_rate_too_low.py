@@ -26,6 +26,8 @@ size that the kernels can move at most. Judged from step `first_judged` on:
 
 A warning; an error if the learning rate is 0 from the start; only information where it is not known
 which loss a model without knowledge has, because a model that is trained already moves little too.
+Where gradients are small because the loss is, below `faint` before anything was learned, that is
+named instead of the rate: no rate makes up for it.
 Where `clip_rate` is over `clipped`, the limit of the clipping sets the length of the steps, and is
 named as the cause instead of the learning rate.
 
@@ -108,7 +110,7 @@ def check(view: View) -> Sign | None:
         return None
     small = rate > 0 and rate * _USUAL_RATIO > ratio * view.limits["highest_rate"]
     if small and not clipped:
-        return None
+        return _faint_sign(view, since, path, horizon) if _is_faint(view) else None
     surely = view.limits["flat_path" if _flatness(view) else "path"]
     if path < surely and not _has_fallen(view):
         return _sign(view, since, path, horizon, surely, None)
@@ -118,6 +120,45 @@ def check(view: View) -> Sign | None:
     if fall < view.limits["progress"]:
         return _sign(view, since, path, horizon, view.limits["slow_path"], fall)
     return None
+
+
+def _is_faint(view: View) -> bool:
+    """Whether gradients are small because the loss is, before anything was learned."""
+    start = start_level(view)
+    unmoved = recent(view, 20, 5).level() > 0.95 * start
+    return 0 < start < view.limits["faint"] and unmoved and not view.facts.get("loss_scaled")
+
+
+def _faint_sign(view: View, since: int, path: float, horizon: int) -> Sign:
+    start, step, limit = start_level(view), view.record.step, view.limits["faint"]
+    label = f"path of the kernels in {horizon} steps"
+    return Sign(
+        severity="warning",
+        title=f"The loss is too small to learn from: {horizon} steps move kernels by "
+        f"{percent(path)}",
+        onset=since,
+        evidence=(
+            Evidence("loss of the first 20 steps", start, limit, "", "loss", step),
+            Evidence(label, path, view.limits["path"], "", "update_ratio", step),
+        ),
+        causes=(
+            Cause(
+                "the loss is multiplied by a tiny factor, or divided by the batch size twice",
+                "likely",
+                f"loss: {number(start)} at the start, and the gradients are as small",
+            ),
+            Cause("the targets are tiny, and nothing scales them"),
+        ),
+        fixes=(
+            Fix("Take the mean over the samples, without another factor.", "tf.reduce_mean(loss)"),
+            Fix(
+                "Or scale the targets to a standard deviation of 1.",
+                "y_train = (y_train - y_train.mean(0)) / y_train.std(0)",
+            ),
+        ),
+        harmless="The loss is as low as it can get: a trained model moves little.",
+        check="The first loss is near 1, and update_ratio of most kernels above 1e-4.",
+    )
 
 
 def _gone(view: View, horizon: int) -> tuple[int, float] | None:
@@ -327,6 +368,7 @@ RULE = Rule(
         "flat_margin": 0.001,
         "clipped": 0.95,
         "room": 0.02,
+        "faint": 1e-3,
     },
     explained_by=("output_loss_mismatch",),
     references=(
@@ -455,6 +497,18 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "a loss that is multiplied by a millionth",
+            rows=_ROWS,
+            variable=_moves(5e-9),
+            run={
+                "loss": lambda s: 1e-6 * (_GUESSES + _noise(s)),
+                "learning_rate": lambda s: 0.1,
+            },
+            facts={"optimizer": "SGD", "loss": "my_loss", "epochs": 20, "steps": 45},
+            severity="warning",
+            onset=0,
+        ),
         case(
             "Adam at 1e-7",
             rows=_ROWS,

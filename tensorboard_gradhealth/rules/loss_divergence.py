@@ -16,6 +16,9 @@ the size of the first loss where that is more, so that negative losses are judge
   an error
 - a best loss below `gain` of the start, of which `lost` is lost again for 50 steps: a warning
 
+A loss of one's own that is below 0 and falls on, a hundred times as far as it began (or as 1), is a
+warning too: a perfect model would reach some lowest value.
+
 As losses of games between networks, or of rewards, rise without harm, it also takes a sign that
 training itself is unstable, where it is not known what guessing gives: a kernel that changes by
 more than `update` of its size per step, or nothing that changes any more.
@@ -49,6 +52,7 @@ from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
 from tensorboard_gradhealth.rules._loss import (
     Curve,
     curve,
+    endless_since,
     first_loss,
     guessing,
     overshoots,
@@ -88,6 +92,8 @@ def check(view: View) -> Sign | None:
         raise NotEvaluated("several optimizers: a loss of one of them may rise without harm")
     if view.record.step <= _SHORT:
         raise NotEvaluated(f"judged after step {_SHORT}")
+    if (since := endless_since(view)) is not None:
+        return _endless(view, since)
     start = untrained(view)
     if view.scalar("loss") < view.limits["lost"] * start:
         return None
@@ -97,6 +103,33 @@ def check(view: View) -> Sign | None:
     if height is None or not (guessing(view) or unsettled(view, view.limits["update"])):
         return None
     return _sign(view, height, best)
+
+
+def _endless(view: View, since: int) -> Sign:
+    """A loss that falls for ever is the wrong one: nothing is learned by it."""
+    level, start, step = view.scalar("loss"), first_loss(view), view.record.step
+    return Sign(
+        severity="warning",
+        title=f"The loss falls without end: {number(level)}, from {number(start)}",
+        onset=since,
+        evidence=(
+            Evidence("loss", level, -100 * max(abs(start), 1.0), "", "loss", step),
+            Evidence("loss before the first step", start, None, "", "loss", 0),
+        ),
+        causes=(
+            Cause("the loss has the wrong sign, so that training makes the model worse"),
+            Cause("labels outside the range that the loss is made for"),
+            Cause("nothing bounds the loss, and the scale of the outputs is all that grows"),
+        ),
+        fixes=(
+            Fix("See whether a better prediction gives a smaller loss.", "print(loss(y, y))"),
+            Fix(
+                "Watch a metric beside it.", 'model.compile(optimizer, loss, metrics=["accuracy"])'
+            ),
+        ),
+        harmless="The loss is the score of a critic, or a log-likelihood of densities.",
+        check="The loss has a lowest value that a perfect model reaches.",
+    )
 
 
 def _best(view: View) -> float:
@@ -153,7 +186,7 @@ def _sign(view: View, height: _Height, best: float) -> Sign:
     return Sign(
         severity=height.severity,
         title=height.title,
-        onset=height.since,
+        onset=max(height.since, rate_jump(view) or 0),  # what was before it was another rate's
         evidence=tuple(evidence),
         causes=_causes(view),
         fixes=_fixes(view),
@@ -228,6 +261,12 @@ RULE = Rule(
     check=check,
     healthy=(
         case(
+            "a log-likelihood that grows and settles",
+            run={"loss": lambda s: 1.4 - 6 * (1 - 0.98**s)},
+            facts={"optimizer": "Adam", "loss": "my_nll"},
+            steps=400,
+        ),
+        case(
             "a catapult that comes back",
             rows=_ROWS,
             run={"loss": lambda s: 1.1 + 300 * 0.9**s},
@@ -289,6 +328,14 @@ RULE = Rule(
     ),
     sick=(
         case(
+            "the sign of a cross-entropy is wrong",
+            run={"loss": lambda s: -2.3 - 0.1 * s**2},
+            facts={"optimizer": "Adam", "loss": "my_loss"},
+            steps=200,
+            severity="warning",
+            onset=15,
+        ),
+        case(
             "it rises and rises",
             rows=_ROWS,
             run={"loss": lambda s: 1.1 * 1.05**s, "learning_rate": lambda s: 0.5},
@@ -326,7 +373,7 @@ RULE = Rule(
             facts=_CLASSES,
             steps=600,
             severity="warning",
-            onset=291,
+            onset=301,
         ),
         case(
             "a custom loss, below zero at first",

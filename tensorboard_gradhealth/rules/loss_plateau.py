@@ -16,7 +16,8 @@ guessing gives is the entropy of the labels seen for a cross-entropy, the varian
 for a squared error.
 
 - at least `level` of guessing: information; a warning if hardly any gradient (less than `blocked`
-  of its norm) goes to the kernels, or if the loss is above `above` times guessing, where only a
+  of its norm) goes to the kernels, if none of several plain layers has an activation function, or
+  if the loss is above `above` times guessing, where only a
   loss counts that has fallen by less than 5 % since the start
 - a warning, even while the loss falls, if it is no better than guessing and a kernel has shrunk to
   less than `shrunk` of its first size: weight decay, or the penalty in the loss, eats the weights
@@ -50,6 +51,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 
 import numpy as np
 
@@ -91,6 +93,12 @@ _ONE_BATCH = Fix(
     "Train on one batch alone. If even that is not learned, the model or the step has a fault; "
     "if it is, look at the labels.",
     "model.fit(x[:32], y[:32], epochs=200)",
+)
+
+
+_PLAIN = re.compile(r"(.*/)?(dense|conv[123]d)(_\d+)?/kernel")
+_BEND = (
+    Fix("Give each hidden layer an activation.", 'keras.layers.Dense(units, activation="relu")'),
 )
 
 
@@ -163,9 +171,30 @@ def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
     if math.isfinite(share):
         label = "share of the gradient that goes to the kernels"
         evidence.append(Evidence(label, share, limits["blocked"], "", "gradient_norm"))
-    severity: Severity = "warning" if worse or share < limits["blocked"] else "info"
+    linear = _linear_cause(view)
+    severe = worse or share < limits["blocked"] or linear
+    severity: Severity = "warning" if severe else "info"
     head = f"The loss stays at {number(level)}; guessing gives {number(guess.loss)}"
-    return _sign(view, severity, head, evidence, _never_causes(view, share, worse), (_ONE_BATCH,))
+    causes = (*linear, *_never_causes(view, share, worse))
+    return _sign(view, severity, head, evidence, causes, (*(_BEND if linear else ()), _ONE_BATCH))
+
+
+def _linear_cause(view: View) -> tuple[Cause, ...]:
+    """That several layers in a row have no activation function, and so are worth one."""
+    fans = view.facts.get("kernel_fans") or {}
+    if len(fans) < 2 or not view.has("gradient_norm") or not view.facts.get("loss"):
+        return ()
+    # Inside of other layers, functions are not seen.
+    rows = [row for row in view.rows("gradient_norm") if row.role == "kernel"]
+    if not all(_PLAIN.fullmatch(row.name) for row in rows):
+        return ()
+    if not all(head["activation"] for head in view.facts.get("outputs") or [{"activation": ""}]):
+        return ()  # what a `call` of one's own does is not seen
+    seen = "activation_nonfinite"
+    if view.has(seen) and view.where(seen, "hidden").any():
+        return ()
+    text = "no layer has an activation function: all of them together are one linear map"
+    return (Cause(text, "likely", "the model: no activation between its kernels"),)
 
 
 def _never_fell(view: View, late: Curve) -> Sign | None:
@@ -427,6 +456,29 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "no layer bends anything",
+            rows=_ROWS,
+            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            variable={"gradient_norm": lambda s: [0.08, 0.05]},
+            classes=_LABELS,
+            facts={
+                **_BINARY,
+                "outputs": [
+                    {
+                        "layer": "dense_1",
+                        "activation": "sigmoid",
+                        "loss": "binary_crossentropy",
+                        "from_logits": False,
+                        "units": 1,
+                    }
+                ],
+                "kernel_fans": {"dense/kernel": [5, 16], "dense_1/kernel": [16, 1]},
+            },
+            steps=400,
+            severity="warning",
+            onset=261,
+        ),
         case(
             "a loss of one's own that lies flat, below noisy first steps by a little",
             run={"loss": lambda s: 4.4 + 60 * _noise(s) + (0.2 if s < 20 else 0)},

@@ -18,9 +18,10 @@ hard examples of a network that has learned do not count. In the kept past of up
 
 Besides, from the first steps on and whatever their spread: a loss over `outlier` times that of an
 untrained model, within 500 steps: a warning. No step of a training that goes on as before makes
-such a loss; its batch does.
+such a loss; its batch does. Where it comes out of steps that changed no kernel by a tenth, it is
+told at once, because the step that follows may end the training.
 
-Only a record between two that are not so high counts.
+Else only a record between two that are not so high counts.
 
 Measured on ten healthy runs, the largest robust deviation is 3.5; public monitors of language
 models, where healthy runs reach 4.5, alarm at 8 too.
@@ -44,12 +45,13 @@ A change of the data or of the loss is a step, not a spike. Losses below zero ar
 from __future__ import annotations
 
 import dataclasses
+import math
 
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import case
-from tensorboard_gradhealth.rules._loss import Doubles, overshoots, untrained
+from tensorboard_gradhealth.rules._cases import case, kernel
+from tensorboard_gradhealth.rules._loss import Doubles, overshoots, struck_at, untrained
 from tensorboard_gradhealth.rules._support import likely_first
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import lower_learning_rate, number, optimizer_class
@@ -93,6 +95,8 @@ def _outliers(view: View) -> list[_Spike]:
     if not high.any() or not (values > 0).all() or not np.isfinite(values).all():
         return []
     alone = np.flatnonzero(~high[:-2] & high[1:-1] & ~high[2:]) + 1
+    if struck_at(view, view.limits["outlier"]) is not None:
+        alone = np.append(alone, len(values) - 1)
     usual = float(np.median(values[~high]))
     return [
         _Spike(len(values) - 1 - i, int(steps[i, 0]), int(steps[i, 1]), values[i], np.nan, usual)
@@ -191,9 +195,10 @@ def _outlier_sign(view: View, outliers: list[_Spike]) -> Sign:
         ),
         causes=(
             Cause("a batch with extreme inputs or targets", "likely",
-                  "loss: back in its usual range after that batch"),
+                  "loss: back in its usual range after that batch" if highest.age else
+                  "update_ratio: the steps before it were short"),
             Cause("the step before it was too long, and the next one made up for it"),
-        ),
+        )[: 2 if highest.age else 1],
         fixes=(
             Fix(f"Look at the batch of {where}: values that are out of range, units that differ."),
             Fix("Keep a batch like that from moving the weights.",
@@ -295,6 +300,18 @@ RULE = Rule(
             steps=1000,
             severity="warning",
             onset=591,
+        ),
+        case(
+            "a batch whose step ends the training",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: _falling(s) if s < 19 else 6e9 if s == 19 else math.inf},
+            variable={
+                "update_ratio": lambda s: 0.003 if s < 19 else 1e8 if s == 19 else math.nan,
+                "weight_rms": lambda s: 0.3 if s < 20 else 3e7,
+            },
+            steps=40,
+            severity="error",
+            onset=19,
         ),
         case(
             "one batch in the wrong unit",

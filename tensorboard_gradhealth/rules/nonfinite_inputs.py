@@ -1,7 +1,7 @@
-"""NaN or infinite values reach the model through its input.
+"""NaN or infinite values reach the model through its input or its labels.
 
 ## Meaning
-At least one element of an input batch is NaN or infinite.
+At least one element of a batch of inputs, or of what they are to be mapped to, is NaN or infinite.
 
 ## Why it matters
 One NaN makes the loss of its batch NaN, and with it every gradient and, one update later, every
@@ -13,6 +13,8 @@ Where `input_features` is recorded, the features that contained them are named. 
 an error if the loss is not finite either or not known, and a warning if the loss stays finite,
 because then the model takes care of such values itself. A feature of which no value was finite
 so far is told apart: it was made so, and dropping its samples would drop all of them.
+Targets of a regression are features too, and labels are not finite where `label_counts` is not;
+they are told where the loss is not finite either.
 
 ## Likely causes
 - missing values that were read as NaN
@@ -37,16 +39,20 @@ import math
 
 import numpy as np
 
-from tensorboard_gradhealth.rules._base import Rule, Sign
+from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import case, features
-from tensorboard_gradhealth.rules._support import nonfinite_onset
+from tensorboard_gradhealth.rules._support import bad_labels, nonfinite_onset
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, quoted, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 _SAMPLES = (
     Fix("Find the samples.", "bad = ~np.isfinite(x_train).reshape(len(x_train), -1).all(1)"),
     Fix("Drop them, or fill in the values.", "x_train, y_train = x_train[~bad], y_train[~bad]"),
+)
+_LABELS = (
+    Fix("Find the samples.", "bad = ~np.isfinite(y_train).reshape(len(y_train), -1).all(1)"),
+    Fix("Drop them: a made-up label teaches something wrong.", _SAMPLES[1].code),
 )
 _FEATURES = (
     Fix(
@@ -65,7 +71,14 @@ _FEATURES = (
 
 def check(view: View) -> Sign | None:
     """A sign at the record whose batches had values that are not finite."""
-    elements = float(view.latest("input_nonfinite", "max")[0])
+    if not any(view.has(s) for s in ("input_nonfinite", "input_features", "label_counts")):
+        raise NotEvaluated("neither inputs nor labels were looked at")
+    return _inputs(view) or _labels(view)
+
+
+def _inputs(view: View) -> Sign | None:
+    known = view.has("input_nonfinite")
+    elements = float(view.latest("input_nonfinite", "max")[0]) if known else 0.0
     if not elements > view.limits["elements"]:
         return None
     step, names, never = nonfinite_onset(view), _features(view), _never_finite(view)
@@ -79,6 +92,31 @@ def check(view: View) -> Sign | None:
         fixes=_fixes(names, never),
         harmless="The model masks or replaces NaN before its first multiplication.",
         check="input_nonfinite stays 0 for a whole epoch.",
+    )
+
+
+def _labels(view: View) -> Sign | None:
+    """A sign once a label or a target was not finite, and the loss is not either."""
+    bad = bad_labels(view)
+    if bad is None or math.isfinite(view.scalar("loss")):
+        return None
+    step, name = nonfinite_onset(view), bad.row
+    label = "values that are NaN or infinite" if name else "labels counted of some class"
+    return Sign(
+        severity="error",
+        title=title("NaN or infinite values are in the labels {}", name)
+        if name
+        else "Labels contain NaN or infinite values",
+        layers=(name,) if name else (),
+        onset=step,
+        evidence=(Evidence(label, bad.count, 0 if name else None, "", bad.signal, step, name),),
+        causes=(
+            Cause("missing values were read as NaN, or divided by zero in the preparation"),
+            Cause("the next value of a shifted column, which the last row does not have"),
+        ),
+        fixes=_LABELS,
+        harmless="Never: the loss is not finite either.",
+        check="The loss stays finite for a whole epoch.",
     )
 
 
@@ -139,7 +177,6 @@ RULE = Rule(
     name="nonfinite_inputs",
     code="GH101",
     group="data",
-    requires=("input_nonfinite",),
     limits={"elements": 0},
     clear=None,  # The data set is read again and again, and the sample is still in it.
     inhibited_by=(),
@@ -191,6 +228,35 @@ RULE = Rule(
             severity="error",
             layers=("x[0]",),
             onset=0,
+        ),
+        case(
+            "a target of one sample",
+            rows={"feature": (*features(1), Row("y", "", "target"))},
+            run={
+                "input_nonfinite": lambda s: 0,
+                "loss": lambda s: math.nan if s >= 7 else 0.7,
+            },
+            feature={
+                "input_features": lambda s: {
+                    "count": 32 * (s + 1),
+                    "mean": 0,
+                    "std": 1,
+                    "min": -3,
+                    "max": 3,
+                    "nonfinite": [0, 1 if s >= 7 else 0],
+                }
+            },
+            severity="error",
+            layers=("y",),
+            onset=7,
+        ),
+        case(
+            "labels of two classes",
+            run={"loss": lambda s: math.nan if s >= 7 else 0.7},
+            classes={"label_counts": lambda s: {"count": [math.nan if s >= 7 else 16] * 2}},
+            facts={"loss": "binary_crossentropy"},
+            severity="error",
+            onset=7,
         ),
         case(
             "values that the model masks",

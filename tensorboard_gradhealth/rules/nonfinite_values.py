@@ -16,10 +16,12 @@ One element is enough.
 
 ## Likely causes
 - the learning rate is too high, so that the weights overflow; ruled out where an activation, the
-  loss or a gradient comes first at step 0, which no update came before
+  loss or a gradient comes first at step 0, which no update came before, and where all steps before
+  it were short and the loss had not risen
 - logarithm, division or root of 0 in a custom loss or layer. A kernel whose gradient is NaN, while
   that of its bias is finite, belongs to a layer whose input was NaN already
-- NaN in the input
+- NaN in the input, or in the labels: where the outputs are finite and a loss of Keras' own gives
+  NaN, nothing else is left
 - overflow of float16, or the squares of gradients that are 0 in it
 
 ## Fixes
@@ -39,12 +41,16 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measure, Rows, case, hidden, kernel
+from tensorboard_gradhealth.rules._cases import Measure, Rows, case, hidden, kernel, output
+from tensorboard_gradhealth.rules._loss import CALM_STEP, first_loss
 from tensorboard_gradhealth.rules._support import (
+    bad_labels,
     in_half_precision,
     learning_rate_cause,
     likely_first,
@@ -76,9 +82,20 @@ _SAFE_LOSSES = (
 )  # fmt: skip
 """Keras' losses, beside its cross-entropies. A `bce` may be Keras' own or anybody's."""
 
+_NEVER_NAN = (
+    "mse", "mean_squared_error", "mae", "mean_absolute_error", "huber",
+    "binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy",
+)  # fmt: skip
+"""Losses that are finite or infinite as long as outputs and labels are finite."""
+
 _FIND = Fix(
     "Find the line: with this in front of the model, TensorFlow stops there.",
     "tf.debugging.enable_check_numerics()",
+)
+_LABELS = Fix(
+    "Look for labels that are not numbers or out of range, and drop their samples.",
+    "bad = ~np.isfinite(y_train).reshape(len(y_train), -1).all(1)\n"
+    "x_train, y_train = x_train[~bad], y_train[~bad]",
 )
 _STOP = Fix("Stop at the first NaN instead of going on.", "keras.callbacks.TerminateOnNaN()")
 _HALF_PRECISION_FIXES = (
@@ -165,7 +182,8 @@ def _causes(view: View, first: _Place) -> tuple[Cause, ...]:
     # What somebody wrote by hand comes before a learning rate that is merely possible.
     own = first.signal in ("loss", "gradient_nonfinite") and _own_loss(view)
     both = (*operation, *rate) if own else (*rate, *operation)
-    return likely_first(*_half_precision_cause(view), *both, *_input_cause(view))
+    labels = _label_cause(view, first)
+    return likely_first(*_half_precision_cause(view), *labels, *both, *_input_cause(view))
 
 
 def _half_precision_cause(view: View) -> tuple[Cause, ...]:
@@ -181,9 +199,26 @@ def _rate_cause(view: View, first: _Place) -> tuple[Cause, ...]:
         return ()
     cause = learning_rate_cause(view)
     if not _before_any_update(view, first):
+        if cause.confidence == "possible" and _calm_until(view, nonfinite_onset(view)):
+            support = "update_ratio: all steps before were short, and the loss had not risen"
+            return (dataclasses.replace(cause, confidence="ruled out", support=support),)
         return (cause,)
     support = "no update came before step 0"
     return (dataclasses.replace(cause, confidence="ruled out", support=support),)
+
+
+def _calm_until(view: View, step: int) -> bool:
+    """Whether no step of those kept before this one was long, and no loss higher than at first."""
+    if not (view.has("update_ratio") and view.has("loss")):
+        return False
+    before = view.past_steps("update_ratio")[:, 1] < step
+    ratio = view.past("update_ratio", field="max")[before]
+    ratio = ratio[:, view.where("update_ratio", "kernel")]
+    loss = view.past("loss", field="max")[view.past_steps("loss")[:, 1] < step, 0]
+    if not (len(loss) >= 3 and np.isfinite(ratio).any()):
+        return False
+    calm = np.nan_to_num(ratio, posinf=1).max() < CALM_STEP
+    return bool(calm and loss.max() < 2 * abs(first_loss(view)))
 
 
 def _before_any_update(view: View, first: _Place) -> bool:
@@ -229,6 +264,37 @@ def _input_cause(view: View) -> tuple[Cause, ...]:
     return (Cause(text, "likely", f"input_nonfinite: {number(elements)} elements of one batch"),)
 
 
+def _label_cause(view: View, first: _Place) -> tuple[Cause, ...]:
+    """Labels as a cause: likely where they are known, or where finite outputs give NaN.
+
+    None of Keras' losses in `_NEVER_NAN` does that by itself: at most they overflow to infinity.
+    """
+    bad, text = bad_labels(view), "the labels contain NaN or infinite values"
+    if bad is not None:
+        where = f" in {quoted(bad.row)}" if bad.row else ""
+        return (Cause(text, "likely", f"{bad.signal}: not finite{where}"),)
+    if not (_nan_by_labels(view) and first.signal == "loss" and math.isnan(first.value)):
+        return ()
+    sparse = str(view.facts.get("loss", "")).startswith("sparse_")
+    text += ", or numbers of classes that the model does not have" if sparse else ""
+    text += ", or the weights of the samples do" if view.facts.get("sample_weights") else ""
+    support = f"activation_nonfinite: the outputs are finite, which {view.facts['loss']} maps to"
+    return (Cause(text, "likely", f"{support} finite numbers or infinity"),)
+
+
+def _nan_by_labels(view: View) -> bool:
+    """Whether the loss is one that finite outputs cannot make NaN, and the outputs are finite."""
+    names = {str(view.facts.get("loss", "")), *(h["loss"] for h in _heads(view))}
+    if not names <= {"", *_NEVER_NAN} or names == {""} or not view.has("activation_nonfinite"):
+        return False
+    outputs = view.where("activation_nonfinite", "output")
+    return bool((view.latest("activation_nonfinite", "max")[outputs] == 0).any())
+
+
+def _heads(view: View) -> list[Mapping[str, Any]]:
+    return list(view.facts.get("outputs") or [])
+
+
 def _bad_inputs(view: View) -> float:
     """Elements of one batch of inputs that are not finite; 0 if that was not counted."""
     if not view.has("input_nonfinite"):
@@ -249,6 +315,8 @@ def _fixes(view: View, first: _Place) -> tuple[Fix, ...]:
         return Fix("Repair the input first; see `nonfinite_inputs`."), *lower
     if in_half_precision(view):
         return _HALF_PRECISION_FIXES
+    if _label_cause(view, first):
+        return (_LABELS, *lower)
     if first.signal == "weight_nonfinite":
         return *lower, _STOP
     guards = (*_crossentropy_fix(view, first), _guard(view, first), _FIND)
@@ -313,6 +381,7 @@ RULE = Rule(
         "unstable_step",
         "exploding_gradients",
         "loss_divergence",
+        "loss_spike",
     ),
     inhibited_by=(),
     references=(
@@ -432,6 +501,21 @@ RULE = Rule(
             severity="error",
             layers=("dense/kernel", "dense_1/kernel"),
             onset=0,
+        ),
+        case(
+            "a label that is NaN, of finite outputs",
+            rows={**_ROWS, "activation": (hidden("dense"), output("dense_1", 1, "linear"))},
+            run={
+                "loss": lambda s: math.nan if s >= 7 else 0.7,
+                "learning_rate": lambda s: 1e-3,
+                "input_nonfinite": lambda s: 0,
+            },
+            activation={"activation_nonfinite": lambda s: [_from(8)(s)] * 2},
+            variable={"gradient_nonfinite": lambda s: [_from(7)(s)] * 2},
+            facts={"optimizer": "Adam", "loss": "mean_squared_error"},
+            severity="error",
+            layers=("dense/kernel", "dense_1/kernel", "dense", "dense_1"),
+            onset=7,
         ),
         case(
             "only the loss is known",

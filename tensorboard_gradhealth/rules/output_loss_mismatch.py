@@ -21,10 +21,11 @@ name and `from_logits` of its loss; for regression also the range of the targets
   column, such as numbers of classes (the outputs add up to 1, and so do not follow the target);
   a `categorical_crossentropy`, `poisson` or `kl_divergence` of outputs that may be negative;
   targets of which more than `unreachable` standard deviations lie outside what the outputs reach,
-  seen from their mean
+  seen from their mean; labels outside 0 to 1 under a cross-entropy, whose loss is negative then
 - a warning: any other function that the loss does not expect; a dropout or batch normalisation
   behind the softmax or sigmoid, which leaves no probabilities; a softmax or sigmoid of what is
-  within bounds already, such as of a softmax; targets of which only the extremes are out of reach
+  within bounds already, such as of a softmax; targets of which only the extremes are out of reach;
+  a ReLU in front of the softmax, if from step `settled` on some frequent class is never predicted
 - information: a mean squared error between probabilities and classes, which works, if slowly;
   `from_logits=True` behind the softmax or sigmoid of its loss, which Keras finds; a focal loss
   does not
@@ -55,7 +56,7 @@ A softplus or ReLU on targets that are never negative, and a sigmoid on targets 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -75,6 +76,7 @@ _REGRESSION = (
     "huber",
     "log_cosh",
 )
+_RELU = ("relu", "relu6")
 
 
 def check(view: View) -> Sign | None:
@@ -83,22 +85,82 @@ def check(view: View) -> Sign | None:
     if not heads:
         raise NotEvaluated("the run does not say how the model ends and what its loss is")
     known = [head for head in heads if _end(head) and head.get("loss")]
+    if len(heads) == 1 and (beyond := _beyond_classes(view, heads[0])):
+        return _sign(view, heads[0], beyond, heads[:1])
     if not known:
         raise NotEvaluated("the function of the output or the loss is not a known one")
     faults = [(head, fault) for head in known if (fault := _fault(view, head, len(heads)))]
     if not faults:
         return None
     head, fault = max(faults, key=lambda pair: SEVERITIES.index(pair[1].severity))
+    return _sign(view, head, fault, [head for head, _ in faults])
+
+
+def _sign(
+    view: View, head: Mapping[str, Any], fault: Fault, heads: Sequence[Mapping[str, Any]]
+) -> Sign:
     return Sign(
         severity=fault.severity,
+        onset=fault.onset,
         title=title(fault.title, head["layer"]),
-        layers=tuple(dict.fromkeys(head["layer"] for head, _ in faults)),
+        layers=tuple(dict.fromkeys(head["layer"] for head in heads)),
         evidence=(fault.evidence, *_loss(view)),
         causes=(_cause(head, fault), Cause("the head was copied from another kind of task")),
         fixes=(Fix(fault.fix, fault.code),),
         harmless=fault.harmless,
         check="The finding is gone at the first step, and the first loss is near that of guessing.",
     )
+
+
+def _beyond_classes(view: View, head: Mapping[str, Any]) -> Fault | None:
+    """Labels outside 0 to 1 under a cross-entropy: nothing else makes its loss negative."""
+    if not head.get("loss", "").endswith("_crossentropy") or head["loss"].startswith("sparse"):
+        return None
+    loss = view.past("loss", 5)[:, 0] if view.has("loss") else np.empty(0)
+    if len(loss) < 5 or not (loss < -0.01).all():
+        return None
+    step = view.record.step
+    return Fault(
+        "error",
+        "The loss of {} is negative: labels lie outside 0 to 1",
+        f"{head['loss']} of labels from 0 to 1 is never negative",
+        "Give two classes as 0 and 1; several take a unit each, softmax and the sparse loss.",
+        'y_train = (y_train > y_train.min()).astype("float32")  # two classes'
+        if head["units"] == 1
+        else 'model.compile(optimizer, loss="sparse_categorical_crossentropy")',
+        Evidence("loss", float(loss[-1]), 0.0, "", "loss", step),
+        onset=0,
+    )
+
+
+def _unreached_classes(view: View, head: Mapping[str, Any]) -> Fault | None:
+    """A ReLU among logits, where some class is never predicted: its unit may be dead."""
+    relu = head["activation"] in _RELU or (
+        head["activation"] == "softmax" and head.get("before") in _RELU
+    )
+    if not relu or not view.has("predicted_share") or not view.has("label_counts"):
+        return None
+    shares = view.past("predicted_share", field="max")
+    measured = shares[np.isfinite(shares).all(axis=1)][-10:]
+    counts = view.latest("label_counts", "count")
+    if view.record.step < view.limits["settled"] or len(measured) < 10 or not counts.sum() > 0:
+        return None
+    frequent = counts > 0.5 * counts.sum() / len(counts)
+    missing = np.flatnonzero(frequent & (measured.max(axis=0) == 0))
+    if not len(missing):
+        return None
+    name = view.rows("predicted_share")[missing[0]].name
+    share = float(counts[missing[0]] / counts.sum())
+    return Fault(
+        "warning",
+        f"{{}} never predicts {len(missing)} of {len(counts)} classes: relu cuts its logits off",
+        "relu in front of the softmax: the unit of a class that gives 0 for all has no gradient",
+        "Leave the last relu out.",
+        f"keras.layers.Dense({head['units'] or 'classes'})  # without an activation",
+        Evidence("share of the labels of a class that is never predicted", share, 0.0, "",
+                 "predicted_share", view.record.step, name),
+        onset=0,
+    )  # fmt: skip
 
 
 def _end(head: Mapping[str, Any]) -> str:
@@ -108,7 +170,7 @@ def _end(head: Mapping[str, Any]) -> str:
 
 def _fault(view: View, head: Mapping[str, Any], outputs: int) -> Fault | None:
     if head["loss"] not in _REGRESSION:
-        return fault_of(head)
+        return fault_of(head) or _unreached_classes(view, head)
     if head["activation"] == "batch_softmax":
         return fault_of(head)
     if head["activation"] == "softmax" and head["units"] == 1:
@@ -292,7 +354,7 @@ RULE = Rule(
     name="output_loss_mismatch",
     code="GH202",
     group="setup",
-    limits={"unreachable": 1.0, "tolerance": 0.1, "classes": 0.98},
+    limits={"unreachable": 1.0, "tolerance": 0.1, "classes": 0.98, "settled": 60},
     inhibited_by=(),
     references=(
         "Bishop 2006, Pattern Recognition and Machine Learning, section 4.3.6",
@@ -300,6 +362,17 @@ RULE = Rule(
     ),
     check=check,
     healthy=(
+        case(
+            "a ReLU in front of the softmax, all classes of which come up",
+            rows={"class": tuple(Row(str(i), "", "label") for i in range(4))},
+            run={"loss": lambda s: 1.39 * 0.99**s},
+            classes={
+                "label_counts": lambda s: {"count": [8 * (s + 1)] * 4},
+                "predicted_share": lambda s: [0.4, 0.3, 0.2, 0.1] if s % 5 == 0 else None,
+            },
+            facts=_head("softmax", _SCCE, 4, before="relu"),
+            steps=300,
+        ),
         _class_case("a sigmoid for two classes", _head("sigmoid", "binary_crossentropy")),
         _class_case("a softmax for ten", _head("softmax", _SCCE, 10)),
         _class_case("logits that the loss knows to be logits", _head("linear", _CCE, 10, True)),
@@ -341,6 +414,28 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "classes of -1 and 1 for a sigmoid",
+            run={"loss": lambda s: 0.7 - 0.1 * s},
+            facts=_head("sigmoid", "binary_crossentropy"),
+            severity="error",
+            layers=("dense_1",),
+            onset=0,
+        ),
+        case(
+            "a ReLU in front of the softmax has lost a class",
+            rows={"class": tuple(Row(str(i), "", "label") for i in range(4))},
+            run={"loss": lambda s: 1.39 * 0.99**s},
+            classes={
+                "label_counts": lambda s: {"count": [8 * (s + 1)] * 4},
+                "predicted_share": lambda s: [0.4, 0.3, 0.3, 0.0] if s % 5 == 0 else None,
+            },
+            facts=_head("softmax", _SCCE, 4, before="relu"),
+            steps=300,
+            severity="warning",
+            layers=("dense_1",),
+            onset=0,
+        ),
         _class_case(
             "a softmax over one unit",
             _head("softmax", "binary_crossentropy"),

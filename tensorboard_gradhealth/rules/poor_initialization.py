@@ -23,10 +23,16 @@ weights, 0.7 for LeCun's, and between 0.3 and 1 for Glorot's. Reported at the fi
   many times, without a normalisation right after, AND the damage is seen: the
   first loss is over `loss_ratio` times that of guessing (a warning; an error over `lost` times),
   or more than `flat` of a hidden layer is saturated. Information if neither could be measured.
+  Where the first loss is over `lost` times that of guessing, or not finite, sizes over `above` that
+  multiply to more than `together`, or that of a recurrent kernel, are enough
 - too small: sizes under `small` of most kernels, two at least, AND the gradient of the first
   kernel is under `gradient_ratio` of the largest, per element, of kernels and biases (a warning);
-  or all sizes are under `tiny`, which is information and becomes a warning if the loss has not
-  fallen by `progress` at step `stalled`
+  or all sizes are under `tiny`, or the gradient is that faint and the sizes of a model without
+  normalisation multiply to less than `faded`, which is information and becomes a warning if the
+  loss has not fallen by `progress` at step `stalled`
+- outputs too large, an error: no kernel is, but the first loss is over `lost` times that of
+  guessing, and the first gradient is larger than that loss and than 100, while the inputs are
+  scaled
 
 It ends when the loss is below half of that of guessing.
 
@@ -71,11 +77,12 @@ from tensorboard_gradhealth.rules._support import (
     HUGE_START,
     Start,
     initial_kernels,
+    input_scale,
     input_scale_cause,
     loss_drop,
     median_loss,
 )
-from tensorboard_gradhealth.rules._view import Floats, View
+from tensorboard_gradhealth.rules._view import Bools, Floats, Steps, View
 from tensorboard_gradhealth.rules._wording import number, percent, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
 
@@ -95,7 +102,9 @@ def check(view: View) -> Sign | None:
         raise NotEvaluated("the shapes of the kernels are not known")
     if view.record.step >= 20 and median_loss(view) < 0.5 * _guessing(view):
         return None
-    return _large(view, start) or _small(view, start)
+    if math.isfinite(first_loss(view)) and not math.isfinite(view.scalar("loss")):
+        raise NotEvaluated("the loss became NaN or infinite later")
+    return _large(view, start) or _small(view, start) or _growing(view)
 
 
 def _guessing(view: View) -> float:
@@ -180,6 +189,9 @@ def _large(view: View, start: Start) -> Sign | None:
     judged = ~view.normalised("initial_weights") & np.isfinite(start.size)
     limits = _largest_sizes(view)
     large = np.flatnonzero(judged & (start.size > [view.limits[limit] for limit in limits]))
+    alone = bool(len(large))
+    if not alone and _first_loss_ratio(view) > view.limits["lost"]:
+        large = _large_together(view, start, judged)
     if not len(large):
         return None
     worst = [int(i) for i in large[np.argsort(-start.size[large], kind="stable")]]
@@ -195,11 +207,69 @@ def _large(view: View, start: Start) -> Sign | None:
         ),
         layers=tuple(names),
         onset=0,
-        evidence=(_size(view, names[0], size, limits[worst[0]]), *damage),
+        evidence=(_size(view, names[0], size, limits[worst[0]] if alone else "above"), *damage),
         causes=(_scale_cause(view, worst[0], damage), input_scale_cause(view)),
         fixes=_fixes(view, names[0]),
         harmless="The layer's own function divides by that scale, or its output is normalised.",
         check="The first loss is near that of guessing, and the sizes are near 1.",
+    )
+
+
+def _large_together(view: View, start: Start, judged: Bools) -> Steps:
+    """Kernels that are too large only because there are many, or are passed many times."""
+    recurrent = np.array([limit == "recurrent" for limit in _largest_sizes(view)], bool)
+    size = np.where(judged, start.size, 0)
+    above = size > view.limits["above"]
+    if size[above].prod() > view.limits["together"]:
+        return np.flatnonzero(above)
+    return np.flatnonzero(recurrent & above)
+
+
+def _first_loss_ratio(view: View) -> float:
+    """First loss / loss of guessing; NaN if unknown."""
+    first = first_loss(view)
+    if math.isnan(first) and view.has("loss") and view.early("loss").size:
+        first = math.inf  # it is beyond all numbers
+    guess = _guessing(view)
+    return first / guess if guess > 0 else math.nan
+
+
+def _growing(view: View) -> Sign | None:
+    """A sign where usual kernels give outputs that are far too large all the same.
+
+    The gradient tells a large output from a large penalty, which has a small one.
+    """
+    ratio, limit, scale = _first_loss_ratio(view), view.limits["lost"], input_scale(view)
+    if not ratio > limit or not view.has("gradient_global_norm"):
+        return None
+    norm = float(view.early("gradient_global_norm", 0, "max").sum())
+    if not norm > max(100.0, first_loss(view)) or (scale is not None and scale.rms > 3):
+        return None
+    return Sign(
+        severity="error",
+        title=f"The outputs start far too large: the first loss is {number(ratio)} x guessing",
+        onset=0,
+        evidence=(
+            Evidence("first loss / loss of guessing", ratio, limit, "", "loss"),
+            Evidence("norm of the first gradient", norm, 100.0, "", "gradient_global_norm"),
+        ),
+        causes=(
+            Cause(
+                "the signal grows from block to block: residual branches add up",
+                "likely",
+                "initial_weights: no kernel is too large by itself",
+            ),
+            input_scale_cause(view),
+        ),
+        fixes=(
+            Fix("Normalise what enters each branch.", "keras.layers.LayerNormalization()"),
+            Fix(
+                "Or let the last layer of each branch start at 0.",
+                'keras.layers.Dense(units, kernel_initializer="zeros")',
+            ),
+        ),
+        harmless="Never: what these outputs are worth is thrown away by the first steps.",
+        check="The first loss is near that of guessing.",
     )
 
 
@@ -212,7 +282,7 @@ def _largest_sizes(view: View) -> list[str]:
 def _damage(view: View) -> tuple[tuple[Evidence, ...], Severity | None]:
     """What shows that large weights hurt, and how much; None if it was looked for in vain."""
     flat = _flat_layer(view)
-    ratio = first_loss(view) / _guessing(view)
+    ratio = _first_loss_ratio(view)
     by_inputs = input_scale_cause(view).confidence == "likely"  # the loss may be their doing
     limits = view.limits
     if ratio > limits["loss_ratio"] and not by_inputs:
@@ -243,12 +313,18 @@ def _flat_layer(view: View) -> tuple[Evidence, ...]:
 def _small(view: View, start: Start) -> Sign | None:
     size = np.where(view.normalised("initial_weights") | start.constant, np.nan, start.size)
     small = np.flatnonzero(size < view.limits["small"])
-    if len(small) < max(2, np.isfinite(size).sum() / 2):
-        return None
     ratio = _gradient_ratio(view)
+    faint = ratio < view.limits["gradient_ratio"] and (ratio > 0 or _underflows(size))
+    passed = float(np.prod(np.fmin(size[np.isfinite(size)], 1)))
+    few = len(small) < max(2, np.isfinite(size).sum() / 2)
+    together = few and faint and passed < view.limits["faded"]
+    together = together and not view.where("initial_weights", "norm").any()
+    if together:
+        small = np.flatnonzero(size < 1)
+    elif few:
+        return None
     stalled = view.record.step >= view.limits["stalled"]
     stalled = stalled and loss_drop(view) < view.limits["progress"]
-    faint = ratio < view.limits["gradient_ratio"] and (ratio > 0 or _underflows(size))
     if not faint and not np.nanmax(size) < view.limits["tiny"]:
         return None
     names = [view.rows("initial_weights")[i].name for i in small[np.argsort(size[small])]]
@@ -263,17 +339,20 @@ def _small(view: View, start: Start) -> Sign | None:
     )
     support = f"gradient_norm: the first kernel gets {number(ratio)} of what the largest gets"
     text = "weights of a fixed small scale, whatever the number of inputs"
+    head = f"{{}} {_start(names)} at {percent(smallest)} of the usual size"
+    evidence = _size(view, names[0], smallest, "small")
+    if together:
+        text = f"of a signal, {len(names)} layers in a row without normalisation leave {passed:.1e}"
+        head = f"{{}} let {passed:.1e} of a signal through in a row"
+        label, limit = "product of rms / sqrt(2 / inputs) over the kernels", view.limits["faded"]
+        evidence = Evidence(label, passed, limit, "", "initial_weights")
     return Sign(
-        severity="warning" if faint or stalled else "info",
-        title=title(
-            f"{{}} {_start(names)} at {percent(smallest)} of the usual size",
-            names[0],
-            len(names) - 1,
-        ),
+        severity="warning" if stalled or (faint and not together) else "info",
+        title=title(head, names[0], len(names) - 1),
         layers=tuple(names),
         onset=0,
         evidence=(
-            _size(view, names[0], smallest, "small"),
+            evidence,
             *((fainter,) if np.isfinite(ratio) else ()),
         ),
         causes=(Cause(text, "likely", support) if faint else Cause(text),),
@@ -338,6 +417,9 @@ def _layer_code(view: View, name: str) -> str:
     rows = view.rows("saturated_fraction") if view.has("saturated_fraction") else ()
     layer = next(row.layer for row in view.rows("initial_weights") if row.name == name)
     function = next((row.function for row in rows if row.layer == layer), "")
+    if name.endswith("recurrent_kernel"):
+        kind = next((k for k in ("LSTM", "GRU") if k.lower() in name.lower()), "SimpleRNN")
+        return f'keras.layers.{kind}(units, recurrent_initializer="orthogonal")'
     function, initial = (
         (function, "glorot_uniform") if function in _BOUNDED else ("relu", "he_normal")
     )
@@ -393,6 +475,9 @@ RULE = Rule(
         "recurrent": 1.5,
         "loss_ratio": 2.0,
         "lost": 10.0,
+        "above": 1.2,
+        "together": 10.0,
+        "faded": 1e-4,
         "flat": 0.5,
         "small": 0.25,
         "tiny": 0.1,
@@ -401,6 +486,7 @@ RULE = Rule(
         "progress": 0.05,
     },
     explained_by=("unscaled_inputs",),
+    inhibited_by=(),  # a first loss that is not finite may be its doing
     references=(
         "Glorot & Bengio 2010, Understanding the difficulty of training deep feedforward neural "
         "networks (AISTATS)",
@@ -409,6 +495,11 @@ RULE = Rule(
     ),
     check=check,
     healthy=(
+        _case(
+            "a large penalty on usual weights",
+            run={**_HIGH, "gradient_global_norm": lambda s: 30.0},
+            variable=_weights(0.177, 0.177, 0.177),
+        ),
         _case(
             "Glorot, He and LeCun",
             run=_STAYS,
@@ -548,6 +639,55 @@ RULE = Rule(
         ),
     ),
     sick=(
+        _case(
+            "each kernel is three times too large, and there are many",
+            rows={"variable": tuple(kernel(f"dense_{i}/kernel", 4096) for i in range(8))},
+            variable=_weights(*[0.58] * 8),
+            run=_HIGH,
+            facts={**_FACTS, "kernel_fans": {f"dense_{i}/kernel": [64, 64] for i in range(8)}},
+            severity="error",
+            layers=tuple(f"dense_{i}/kernel" for i in range(8)),
+            onset=0,
+        ),
+        _case(
+            "a recurrent kernel whose loss is beyond all numbers at once",
+            rows={"variable": (kernel("rnn/kernel", 32), kernel("rnn/recurrent_kernel", 1024))},
+            variable=_weights(0.26, 0.35),
+            run={"loss": lambda s: math.inf, "expected_initial_loss": lambda s: 1.39},
+            facts={
+                **_FACTS,
+                "kernel_fans": {"rnn/kernel": [2, 32], "rnn/recurrent_kernel": [32, 32]},
+            },
+            severity="error",
+            layers=("rnn/recurrent_kernel",),
+            onset=0,
+        ),
+        _case(
+            "thirty plain layers with Glorot's weights",
+            rows={
+                "variable": (
+                    *(kernel(f"dense_{i}/kernel", 1024) for i in range(30)),
+                    Row("out/bias", "out", "bias", 10),
+                )
+            },
+            variable={
+                **_weights(*[0.177] * 31),
+                "gradient_norm": lambda s: [1e-5] * 30 + [0.15],
+            },
+            run=_STAYS,
+            facts={**_FACTS, "kernel_fans": {f"dense_{i}/kernel": [32, 32] for i in range(30)}},
+            steps=150,
+            severity="warning",
+            layers=tuple(f"dense_{i}/kernel" for i in range(30)),
+            onset=0,
+        ),
+        _case(
+            "residual branches that add up",
+            run={**_HIGH, "gradient_global_norm": lambda s: 4e3},
+            variable=_weights(0.177, 0.177, 0.177),
+            severity="error",
+            onset=0,
+        ),
         _case(
             "a deviation of 1 on many inputs",
             run=_HIGH,

@@ -1,9 +1,9 @@
-"""Input features differ widely in scale, or inputs or targets are large altogether.
+"""Input features differ widely in scale, or inputs or targets are large (or tiny) altogether.
 
 ## Meaning
 One input feature varies more than a hundred times as much as the others, or all inputs are far
 larger than the values near 1 that initial weights are made for; or the targets of a regression are,
-and training does not get nearer to them. Or every input is 0.
+and training does not get nearer to them. Or every input is 0, or next to it.
 
 ## Why it matters
 The largest feature alone decides the outputs and the gradient of the first layer. The loss
@@ -28,6 +28,9 @@ and too slowly to reach 0 before the run ends (unless it began where their mean 
 bias of the last layer), or it is `blown` times the first one higher at any step, or from half of
 the run on it stands still between `mean_only` of the variance of the targets and 1 / `mean_only` of
 it, which is what their mean alone gives (mean squared error of one output only).
+
+Inputs are tiny, a warning, if none of at least two features that vary has a root mean square over
+`tiny` or a value over five times that, and by step `still` the loss has fallen by less than `far`.
 
 Inputs are an error if every recorded feature was 0 in all samples of at least two records while
 labels or targets differ, and the gradient of the first kernel is exactly 0 with them.
@@ -66,7 +69,7 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden, kernel
-from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, median_loss
+from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, loss_drop, median_loss
 from tensorboard_gradhealth.rules._targets import large_targets
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, quoted, title
@@ -88,7 +91,7 @@ def check(view: View) -> Sign | None:
         raise NotEvaluated(f"{scale.count} samples seen; needs {view.limits['samples']:.0f}")
     evidence = _uneven(view, scale) or _large(view, scale)
     if evidence is None:
-        return None
+        return _tiny(view, scale)
     damage = _damage(view)
     uneven = evidence.label.startswith("largest")
     head = f"{{}} varies {number(scale.ratio)} times as much as other inputs"
@@ -141,6 +144,45 @@ def _blank(view: View) -> Sign | None:
         ),
         harmless="The model is to learn how frequent the labels are, and nothing else.",
         check="input_features shows a standard deviation above 0.",
+    )
+
+
+def _tiny(view: View, scale: Scale) -> Sign | None:
+    """A sign if all inputs are so small that the weights of the first layer get nowhere."""
+    limits, drop, step = view.limits, loss_drop(view), view.record.step
+    size = max(scale.rms, scale.widest_rms)
+    if not scale.largest < 5 * limits["tiny"]:
+        return None  # sparse: what counts is not small
+    if not (0 < size < limits["tiny"] and step >= limits["still"] and drop < limits["far"]):
+        return None
+    if view.where("input_features", "input").sum() < 2:
+        return None
+    fall = Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
+    return Sign(
+        severity="warning",
+        title=f"Inputs are tiny: no value is over {number(scale.largest)}",
+        onset=0,
+        evidence=(
+            _evidence(view, "largest typical size of a feature", size, "tiny", scale.row),
+            fall,
+        ),
+        causes=(
+            Cause("the inputs are scaled twice", "likely", f"loss: {fall.label} {number(drop)}"),
+            Cause("features in a unit that makes small numbers of them"),
+        ),
+        fixes=(
+            Fix(
+                "Standardise the inputs inside the model.",
+                "normalize = keras.layers.Normalization()\nnormalize.adapt(x_train)\n"
+                "model = keras.Sequential([normalize, *model.layers])",
+            ),
+            Fix(
+                "Or scale once: in the data or in the model.",
+                'x_train = raw.astype("float32") / 255',
+            ),
+        ),
+        harmless="A layer inside the model brings the inputs to a common scale.",
+        check="The standard deviations of the features are near 1, and the loss falls.",
     )
 
 
@@ -275,6 +317,8 @@ RULE = Rule(
         "far": 0.1,
         "blown": 2,
         "mean_only": 0.75,
+        "tiny": 0.02,
+        "still": 100,
     },
     references=(
         "LeCun et al. 1998, Efficient BackProp, section 4.3",
@@ -296,6 +340,20 @@ RULE = Rule(
             "sparse indicators beside standardised features",
             rows={"feature": features(5)},
             feature=_features(0, [1, 0.05, 0.06, 0.03, 0.009], [-3, 0, 0, 0, 0], [3, 1, 1, 1, 1]),
+        ),
+        case(
+            "one word out of four thousand",
+            rows={"feature": features(4)},
+            run={"loss": lambda s: 2.3},
+            feature=_features([0.00025] * 4, 0.0158, 0, 1),
+            steps=200,
+        ),
+        case(
+            "tiny inputs that are learnt from",
+            rows={"feature": features(4)},
+            run={"loss": lambda s: 2.3 * 0.99**s},
+            feature=_features([0.001] * 4, 0.002, 0, 0.004),
+            steps=300,
         ),
         case(
             "a constant feature",
@@ -416,6 +474,15 @@ RULE = Rule(
             feature=_features([0.5, 500], [0.29, 290], 0, [1, 1000]),
             severity="error",
             layers=("x[1]",),
+            onset=0,
+        ),
+        case(
+            "image bytes that are divided by 255 twice",
+            rows={"feature": features(4)},
+            run={"loss": lambda s: 2.3},
+            feature=_features([0.001] * 4, 0.002, 0, 0.004),
+            steps=200,
+            severity="warning",
             onset=0,
         ),
         case(

@@ -1,4 +1,4 @@
-"""Steps raise the loss of the very batch that they were computed on.
+"""Steps raise the loss of the very batch that they were computed on, or lead uphill altogether.
 
 ## Meaning
 A step follows the gradient of its batch, so it should lower the loss of that batch. Here steps
@@ -19,12 +19,19 @@ which gradient descent oscillates. Past step 20:
 - a warning if it is the overshoots, their median over twice as many is above `overshoot` too, the
   loss does not fall any more, and it is not below `learned` of what it was at the start
 
+Uphill is an error at once where the learning rate is below 0. It is a warning if in the first 20
+steps (or 8 and more, up to the first that changes a kernel by a tenth) the loss rose from each
+quarter to the next, by over 30 % in all, and by about as much as `predicted_change` (gradient x
+change of the weights) says that it should have fallen: too long a step would have raised it far
+more, or sooner. A `step_overshoot` below 1 rules it out.
+
 Measured: SGD 0.1 has a median of 0.3, with batch normalisation 0.8 and a third of the steps above
 1 while it trains well; momentum 0.2, Adam 0.03 to 0.2, SGD 3, which breaks, 1.5.
 
 ## Likely causes
 - the learning rate is too high for the curvature that training has reached
 - the momentum is too high for that learning rate
+- uphill: a gradient or a loss with the wrong sign, a step that is added instead of subtracted
 
 ## Fixes
 Lower the learning rate, let it rise over the first steps, or let it decay; clip the gradient.
@@ -47,8 +54,15 @@ import math
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measure, case
-from tensorboard_gradhealth.rules._loss import Doubles, overshoots, untrained
+from tensorboard_gradhealth.rules._cases import Measure, case, kernel
+from tensorboard_gradhealth.rules._loss import (
+    UPHILL_AT,
+    Doubles,
+    first_loss,
+    overshoots,
+    untrained,
+    uphill,
+)
 from tensorboard_gradhealth.rules._support import (
     learning_rate_cause,
     likely_first,
@@ -62,6 +76,8 @@ from tensorboard_gradhealth.types import Cause, Evidence, Fix, Severity
 
 def check(view: View) -> Sign | None:
     """A sign while steps overshoot, or the learning rate is beyond the edge of stability."""
+    if (uphill := _negative_rate(view) or _uphill(view)) is not None:
+        return uphill
     if not (view.has("step_overshoot") or view.has("stability_margin")):
         raise NotEvaluated("neither `step_overshoot` nor `stability_margin` was recorded")
     limits, probes = view.limits, int(view.limits["probes"])
@@ -73,6 +89,59 @@ def check(view: View) -> Sign | None:
         return None
     lost = over and bool(np.median(rho) > limits["overshoot"]) and _stands_still(view)
     return _sign(view, "warning" if lost else "info", rho[-probes:] if over else None, margin)
+
+
+def _negative_rate(view: View) -> Sign | None:
+    rate = view.scalar("learning_rate", "max")
+    if not rate < 0:
+        return None
+    name = optimizer_class(view) or "SGD"
+    return _uphill_sign(
+        "error",
+        f"The learning rate is negative, {number(rate)}: every step leads uphill",
+        Evidence("learning rate", rate, 0.0, "", "learning_rate", view.record.step),
+        Cause(f"the learning rate is {number(rate)}", "likely", "learning_rate: below 0"),
+        Fix(
+            "Give the optimizer a positive rate; it subtracts the gradient itself.",
+            f"optimizer = keras.optimizers.{name}({number(-rate)})",
+        ),
+    )
+
+
+def _uphill(view: View) -> Sign | None:
+    """A sign while the loss is above its start because of the way that the first steps led."""
+    ratio = uphill(view)
+    if ratio is None or not median_loss(view) > first_loss(view):
+        return None
+    label = "rise of the loss / fall that the steps should bring"
+    return _uphill_sign(
+        "warning",
+        "Steps lead uphill: the loss rises by as much as it should fall",
+        Evidence(label, ratio, 0.0, "", "predicted_change", UPHILL_AT),
+        Cause(
+            "the gradient has the wrong sign, or is added instead of subtracted",
+            "likely",
+            "predicted_change: the steps are short, and the loss follows them, the other way",
+        ),
+        Fix(
+            "Differentiate the loss itself, and give the optimizer its gradient as it is.",
+            "gradients = tape.gradient(loss, model.trainable_variables)\n"
+            "optimizer.apply(gradients, model.trainable_variables)",
+        ),
+    )
+
+
+def _uphill_sign(severity: Severity, head: str, evidence: Evidence, cause: Cause, fix: Fix) -> Sign:
+    return Sign(
+        severity=severity,
+        title=head,
+        onset=0,
+        evidence=(evidence,),
+        causes=(cause,),
+        fixes=(fix,),
+        harmless="This loss is made to rise: a reward, or one player of a game.",
+        check="The loss of the 20th step is below that of the first.",
+    )
 
 
 def _margin(view: View) -> float:
@@ -164,6 +233,24 @@ RULE = Rule(
     check=check,
     healthy=(
         case(
+            "a first rise that the gradient does not explain",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 2.3 + 0.04 * s},
+            variable={"predicted_change": lambda s: -0.001, "update_ratio": lambda s: 0.01},
+        ),
+        case(
+            "targets that move away from a network that follows them",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 2.8 + 0.02 * s},
+            variable={"predicted_change": lambda s: -0.02, "update_ratio": lambda s: 0.01},
+        ),
+        case(
+            "a loss that is led the right way",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 2.3 - 0.04 * s},
+            variable={"predicted_change": lambda s: -0.04, "update_ratio": lambda s: 0.01},
+        ),
+        case(
             "comfortable",
             run={"loss": lambda s: 2.3 * 0.99**s, "step_overshoot": _probed(0.3, 0.6)},
             steps=300,
@@ -200,6 +287,21 @@ RULE = Rule(
         ),
     ),
     sick=(
+        case(
+            "a gradient of the wrong sign",
+            rows={"variable": (kernel("dense/kernel"),)},
+            run={"loss": lambda s: 2.3 + 0.08 * s + 0.02 * (s % 3), "learning_rate": lambda s: 0.1},
+            variable={"predicted_change": lambda s: -0.08, "update_ratio": lambda s: 0.01},
+            severity="warning",
+            onset=0,
+        ),
+        case(
+            "a negative learning rate",
+            run={"loss": lambda s: 2.3 + 0.01 * s, "learning_rate": lambda s: -0.05},
+            facts={"optimizer": "SGD"},
+            severity="error",
+            onset=0,
+        ),
         case(
             "every step overshoots and nothing is gained",
             run={

@@ -175,7 +175,8 @@ def _variables(ratio: float, update: float) -> Measures:
 
 
 def _standardised(step: int) -> dict[str, list[float]]:
-    return {"count": [200.0], "mean": [0.0], "std": [1.0], "min": [-3.0], "max": [3.0]}
+    values = {"count": 200.0, "mean": 0.0, "std": 1.0, "min": -3.0, "max": 3.0, "nonfinite": 0.0}
+    return {field: [value] for field, value in values.items()}
 
 
 _ROWS: Rows = {"variable": tuple(kernel(f"dense_{i}/kernel") for i in range(3))}
