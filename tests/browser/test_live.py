@@ -70,7 +70,7 @@ def test_a_run_that_grows_is_followed_and_its_zoom_stays(browser: Browser, tmp_p
         content.evaluate(COUNT_REMOVALS)
         writer.write_record(small_logs.record(7, 6))
         writer.flush()
-        expect(tab.get("run-item")).to_contain_text("step 7", timeout=30_000)
+        expect(tab.get("run-item")).to_contain_text("step 7")
         expect(tab.get("verdict")).to_contain_text("last step 7")
         expect(zoomed).to_contain_text("steps 1\u20133")
         assert content.evaluate("main => main.dataset.removed") == "0", "it flickered"
@@ -87,13 +87,13 @@ def test_a_server_that_dies_is_said_and_forgotten_when_it_returns(
         tab = Tab(browser, server.url).open(run="run")
         expect(tab.get("map").locator("canvas").first).to_be_visible()
         port = str(urllib.parse.urlparse(server.url).port)
-    expect(tab.get("error").first).to_contain_text("TensorBoard cannot be reached", timeout=30_000)
+    expect(tab.get("error").first).to_contain_text("TensorBoard cannot be reached")
     expect(tab.get("error").first).to_contain_text("What you see was loaded at")
     expect(tab.get("map").locator("canvas").first).to_be_visible()
     with tensorboard(tmp_path, "--port", port) as server:
         server.wait_for_runs("run")
         tab.get("error").get_by_role("button", name="Try again").click()
-        expect(tab.get("error")).to_have_count(0, timeout=30_000)
+        expect(tab.get("error")).to_have_count(0)
         expect(tab.get("verdict")).to_be_visible()
     tab.page.close()
 
