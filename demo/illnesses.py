@@ -65,7 +65,7 @@ def exploding(fixed: bool, callbacks: list[Any]) -> None:
     x = np.random.normal(size=(600, 20)).astype("float32")
     y = x @ np.random.normal(size=(20, 1)).astype("float32")
     model = keras.Sequential([keras.Input((20,)), layers.Dense(1, name="value")])
-    model.compile(keras.optimizers.SGD(0.05 if fixed else 1.0), "mse")
+    model.compile(keras.optimizers.SGD(0.005 if fixed else 1.0), "mse")
     model.fit(x, y, epochs=4, verbose=0, callbacks=callbacks)
 
 
@@ -119,7 +119,7 @@ ILLNESSES = (
         exploding,
         root_cause="learning_rate_too_high",
         cure="The same descent with shorter steps.",
-        fix="SGD(learning_rate=0.05)",
+        fix="SGD(learning_rate=0.005)",
         consequences=("exploding_gradients",),
     ),
     Illness(

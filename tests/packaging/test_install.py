@@ -101,7 +101,7 @@ def test_training_without_tensorflow_says_what_to_install(bare: Path, tmp_path: 
     ("illness", "found"),
     [
         ("none", ""),
-        ("learning_rate", "learning_rate_too_high hidden/kernel\n"),
+        ("learning_rate", "learning_rate_too_high output/kernel\n"),
         ("dead_units", "dead_units hidden\n"),
     ],
 )

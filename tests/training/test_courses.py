@@ -39,6 +39,7 @@ def observer(log_dir: Path, **options: Any) -> gradhealth.HealthCallback:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical_whatever_happens_to_a_fit() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity", "courses"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

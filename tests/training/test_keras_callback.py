@@ -260,6 +260,7 @@ def test_an_uncompiled_model_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

@@ -361,6 +361,7 @@ def test_bad_arguments_are_refused_before_the_first_step(
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical() -> None:
     command = [sys.executable, "-m", "tests.training.loop_identity"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)

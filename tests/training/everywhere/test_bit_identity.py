@@ -9,6 +9,7 @@ import pytest
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical_everywhere() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity", "everywhere"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
