@@ -22,6 +22,7 @@ from tensorboard_gradhealth.rules._stories import in_order, link
 from tensorboard_gradhealth.rules._view import Bools, History, Layout, View
 from tensorboard_gradhealth.types import (
     FOLDED,
+    NOT_MEASURED,
     SEVERITIES,
     Axis,
     Finding,
@@ -138,6 +139,7 @@ class Engine:
           record: Must be newer than the one before; may lack any signal.
         """
         before = dict(self._findings)
+        record = _measured(record)
         self._remember(record)
         with np.errstate(all="ignore"):  # NaN and infinities are what rules are for.
             for case in self._cases.values():
@@ -276,6 +278,15 @@ class Engine:
                 why = self.info.not_measured.get(signal, "")
                 return f"signal `{signal}` was not recorded" + (f": {why}" if why else "")
         return "no record was seen"
+
+
+def _measured(record: Record) -> Record:
+    """The record without signals that were measured at none of its steps.
+
+    What is sampled is not in every window; a rule that judges it is to wait, not to see nothing.
+    """
+    signals = {n: each for n, each in record.signals.items() if (each != NOT_MEASURED).any()}
+    return dataclasses.replace(record, signals=signals)
 
 
 def _tell(finding: Finding, sign: Sign) -> Finding:

@@ -74,6 +74,20 @@ def test_a_sign_must_hold_and_the_onset_is_where_it_began() -> None:
     assert _state(engine) == ("firing", "")
 
 
+def test_records_in_which_nothing_was_sampled_are_no_answer() -> None:
+    """In long runs, what is costly is not measured in every window."""
+    nothing = float(NOT_MEASURED)
+    engine = Engine(INFO, [_rule(hold=3)])
+    for step, value in enumerate([5, nothing, nothing, 5, nothing, 5]):
+        engine.feed(_record(step, value, 0.0 if value == 5 else nothing))
+    (finding,) = engine.findings
+    assert (finding.first_step, finding.last_step, finding.open) == (0, 5, True)
+    for step in range(6, 16):
+        engine.feed(_record(step, nothing, nothing))
+    assert engine.findings == [finding]
+    assert _feed(engine, [0, 0, 0], start=16)[0].kind == "closed"
+
+
 def test_a_finding_is_opened_once_and_then_only_grows() -> None:
     engine = Engine(INFO, [_rule()])
     assert _kinds(_feed(engine, [5] * 10)) == [("opened", 1)]
