@@ -226,7 +226,9 @@ def _large_together(view: View, start: Start, judged: Bools) -> Steps:
 
 
 def _first_loss_ratio(view: View) -> float:
-    """First loss / loss of guessing; NaN if unknown."""
+    """First loss / loss of guessing; NaN if unknown, as for a sum over the samples of a batch."""
+    if any(head.get("reduction") == "sum" for head in view.facts.get("outputs") or ()):
+        return math.nan
     first = first_loss(view)
     if math.isnan(first) and view.has("loss") and view.early("loss").size:
         first = math.inf  # it is beyond all numbers
@@ -577,6 +579,12 @@ RULE = Rule(
             "pretrained weights",
             run={"loss": lambda s: 0.4, "expected_initial_loss": lambda s: 1.39},
             variable={**_weights(1.5, 0.2, 0.2), **_gradients([1, 1, 1])},
+        ),
+        _case(
+            "a loss that is the sum over a batch, not its mean",
+            run={**_HIGH, "gradient_global_norm": lambda s: 4e3},
+            variable=_weights(0.177, 0.177, 0.177),
+            facts={**_FACTS, "outputs": [{"reduction": "sum"}]},
         ),
         _case(
             "large weights, of which nothing is felt",

@@ -43,8 +43,15 @@ def test_facts_are_json_and_name_what_rules_read() -> None:
             "loss": "binary_crossentropy",
             "from_logits": False,
             "label_smoothing": 0.0,
+            "reduction": "sum_over_batch_size",
         }
     ]
+
+
+def test_it_is_told_whether_a_loss_is_summed_over_the_batch() -> None:
+    loss = keras.losses.MeanSquaredError(reduction="sum")
+    [head] = model_facts.facts(_compiled(_sequence(layers.Dense(1)), loss))["outputs"]
+    assert head["reduction"] == "sum"
 
 
 def test_accumulated_gradients_are_told() -> None:

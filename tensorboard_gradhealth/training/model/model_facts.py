@@ -88,7 +88,7 @@ def outputs(model: keras.Model) -> list[dict[str, Any]]:
     `activation`, "" if unknown, "batch_softmax" if it shares 1 out among samples; `before`, the
     function that this one is applied to directly, "" if that is none; `behind`, what changes the
     outputs of the activation again ("dropout" or "batch_normalization"), "" if nothing does;
-    `loss`, "" if it has none; `from_logits` and `label_smoothing` of the loss.
+    `loss`, "" if it has none; `from_logits`, `label_smoothing` and `reduction` of the loss.
     """
     heads = _graph_heads(model) if getattr(model, "outputs", None) else _last_layer(model)
     losses = _losses(getattr(model, "loss", None), list(heads))
@@ -98,6 +98,7 @@ def outputs(model: keras.Model) -> list[dict[str, Any]]:
             "loss": _canonical(loss),
             "from_logits": bool(_option(loss, "from_logits")),
             "label_smoothing": float(_option(loss, "label_smoothing") or 0.0),
+            "reduction": str(getattr(loss, "reduction", None) or "sum_over_batch_size"),
         }
         for head, loss in zip(heads.values(), losses, strict=True)
     ]
