@@ -88,10 +88,6 @@ class GradientHalves:
         return GradientContext(gradients).squared_norms
 
 
-def _cut(part: slice, value: Any) -> Any:
-    return None if value is None else value[part]
-
-
 class NoiseEstimate:
     """Running means over probes."""
 
