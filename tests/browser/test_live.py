@@ -92,10 +92,24 @@ def test_a_server_that_dies_is_said_and_forgotten_when_it_returns(
     expect(tab.get("map").locator("canvas").first).to_be_visible()
     with tensorboard(tmp_path, "--port", port) as server:
         server.wait_for_runs("run")
-        tab.get("error").get_by_role("button", name="Try again").click()
         expect(tab.get("error")).to_have_count(0)
         expect(tab.get("verdict")).to_be_visible()
     tab.page.close()
+
+
+def test_who_follows_no_run_live_tries_again_by_hand(browser: Browser, tmp_path: Path) -> None:
+    small_logs.write_run(tmp_path / "run", range(20))
+    with tensorboard(tmp_path) as server:
+        server.wait_for_runs("run")
+        tab = Tab(browser, server.url).open(run="run")
+        expect(tab.get("map").locator("canvas").first).to_be_visible()
+        tab.page.route("**/plugin/gradhealth/*", lambda route: route.abort())
+        expect(tab.get("error")).to_be_visible()
+        tab.get("live").uncheck()
+        tab.page.unroute("**/plugin/gradhealth/*")
+        tab.get("error").get_by_role("button", name="Try again").click()
+        expect(tab.get("error")).to_have_count(0)
+        tab.page.close()
 
 
 def test_a_broken_run_says_why_and_the_others_live(browser: Browser, tmp_path: Path) -> None:
