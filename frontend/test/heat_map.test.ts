@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { CODE, coderOf, createPalette } from '../src/charts/color';
 import { domainOfPoints, encode, gather } from '../src/charts/encode';
-import { gatherRows, paint, pool, specialsIn } from '../src/charts/heat_map';
+import { gatherRows, paint, pool, sliceRows, specialsIn } from '../src/charts/heat_map';
 import { groups } from '../src/charts/map_drawing';
 import { NOT_MEASURED } from '../src/wire';
 
@@ -81,6 +81,11 @@ describe('pool', () => {
     const codes = [5, CODE.nan, 5, CODE.posInf, CODE.missing, CODE.zero, CODE.missing, 7];
     const pooled = pool(grid(2, 4, codes), 2, 2);
     expect([...pooled.codes]).toEqual([CODE.nan, CODE.posInf, CODE.zero, 7]);
+  });
+
+  it('may be of the rows in view alone', () => {
+    const slice = sliceRows(grid(3, 4, [0, 0, 0, 0, 10, 20, 30, 50, 9, 9, 9, 9]), 1, 2);
+    expect(pool(slice, 1, 2)).toEqual(grid(1, 2, [15, 40]));
   });
 
   it('keeps one NaN among a million cells', () => {

@@ -5,6 +5,7 @@ import {
   fitsReadably,
   labelledRows,
   mapGeometry,
+  rowsInView,
   scrollToRow,
 } from '../src/charts/map_geometry';
 
@@ -49,17 +50,31 @@ describe('cells', () => {
   });
 });
 
+describe('rowsInView', () => {
+  const geometry = mapGeometry(100, 10, 600, 280, false);
+
+  it('counts rows that are partly hidden', () => {
+    expect(rowsInView(geometry, 0)).toEqual([0, 20]);
+    expect(rowsInView(geometry, 150)).toEqual([10, 31]);
+  });
+
+  it('ends with the last row, also where a filter left fewer than were scrolled by', () => {
+    expect(rowsInView(geometry, 1390)).toEqual([99, 100]);
+    expect(rowsInView(geometry, 5000)).toEqual([100, 100]);
+  });
+});
+
 describe('labelledRows', () => {
   it('labels only rows in view', () => {
     const geometry = mapGeometry(100, 10, 600, 280, false);
-    expect(labelledRows(geometry, 140, 280, new Set())).toEqual(
+    expect(labelledRows(geometry, 140, new Set())).toEqual(
       Array.from({ length: 20 }, (_, i) => 10 + i),
     );
   });
 
   it('thins labels that would overlap, sparing the wanted ones', () => {
     const geometry = mapGeometry(300, 10, 600, 300, true);
-    const labels = labelledRows(geometry, 0, 300, new Set([100]));
+    const labels = labelledRows(geometry, 0, new Set([100]));
     expect(labels).toContain(100);
     const gaps = labels.slice(1).map((row, i) => row - (labels[i] ?? 0));
     expect(Math.min(...gaps)).toBeGreaterThanOrEqual(13);

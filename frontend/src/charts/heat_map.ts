@@ -31,7 +31,12 @@ export function gatherRows(grid: CodeGrid, lines: readonly (readonly number[])[]
   return { rows: lines.length, columns, codes };
 }
 
-/** The grid of each size that was last drawn: scrolling and hovering must not pool it anew. */
+/** Rows `first` to `last`, without the last one; no cell is copied. */
+export function sliceRows({ columns, codes }: CodeGrid, first: number, last: number): CodeGrid {
+  return { rows: last - first, columns, codes: codes.subarray(first * columns, last * columns) };
+}
+
+/** The grid of each size that was last drawn: the way back from a zoom must not pool it anew. */
 const pooledGrids = new WeakMap<CodeGrid, CodeGrid>();
 
 /** Shrinks to at most `maxRows` by `maxColumns` cells, so that no incident falls between pixels. */

@@ -1,7 +1,7 @@
 /** Puts the heat map and what lies over it onto canvases. */
 import type { Palette } from './color';
-import { type CodeGrid, paint, pool } from './heat_map';
-import { columnX, type MapGeometry } from './map_geometry';
+import { type CodeGrid, paint, pool, sliceRows } from './heat_map';
+import { columnX, type MapGeometry, rowsInView } from './map_geometry';
 
 export function drawMap(
   canvas: HTMLCanvasElement,
@@ -14,12 +14,19 @@ export function drawMap(
   const context = resize(canvas, geometry, density);
   const { width, height } = canvas;
   if (!context || width === 0 || height === 0 || grid.columns === 0) return;
-  const crowded = geometry.rowHeight * density < 1;
-  const pooled = pool(grid, crowded ? height : grid.rows, width);
   const image = context.createImageData(width, height);
-  const rowHeight = crowded ? height / pooled.rows : geometry.rowHeight * density;
-  const frame = { width, height, rowHeight, scrollTop: scrollTop * density, density };
-  paint(new Uint32Array(image.data.buffer), pooled, frame, palette);
+  const pixels = new Uint32Array(image.data.buffer);
+  const rowHeight = geometry.rowHeight * density;
+  if (rowHeight < 1) {
+    const pooled = pool(grid, height, width);
+    const frame = { width, height, rowHeight: height / pooled.rows, scrollTop: 0, density };
+    paint(pixels, pooled, frame, palette);
+  } else {
+    const [first, last] = rowsInView(geometry, scrollTop);
+    const pooled = pool(sliceRows(grid, first, last), last - first, width);
+    const hidden = (scrollTop - first * geometry.rowHeight) * density;
+    paint(pixels, pooled, { width, height, rowHeight, scrollTop: hidden, density }, palette);
+  }
   context.putImageData(image, 0, 0);
 }
 

@@ -60,15 +60,23 @@ export function columnX({ width, columns }: MapGeometry, column: number): number
   return (column * width) / columns;
 }
 
-/** Rows to label in `[from, to)`: as many as have room, and always those of `wanted`. */
-export function labelledRows(
-  { rows, rowHeight }: MapGeometry,
+/** First row in view, and the one after the last. */
+export function rowsInView(
+  { rows, rowHeight, viewHeight }: MapGeometry,
   scrollTop: number,
-  viewHeight: number,
+): [number, number] {
+  const first = Math.min(rows, Math.max(0, Math.floor(scrollTop / rowHeight)));
+  return [first, Math.min(rows, Math.ceil((scrollTop + viewHeight) / rowHeight))];
+}
+
+/** Rows in view to label: as many as have room, and always those of `wanted`. */
+export function labelledRows(
+  geometry: MapGeometry,
+  scrollTop: number,
   wanted: ReadonlySet<number>,
 ): number[] {
-  const from = Math.max(0, Math.floor(scrollTop / rowHeight));
-  const to = Math.min(rows, Math.ceil((scrollTop + viewHeight) / rowHeight));
+  const { rows, rowHeight } = geometry;
+  const [from, to] = rowsInView(geometry, scrollTop);
   const stride = Math.max(1, Math.ceil(MIN_LABEL / rowHeight));
   const labels: number[] = [];
   const room = (row: number) => labels.every((other) => Math.abs(other - row) >= stride);

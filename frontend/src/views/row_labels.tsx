@@ -17,9 +17,9 @@ const MIN_HEIGHT = 14;
 export function RowLabels({ lines, geometry, scrollTop, focused, chosen }: Props) {
   const wanted = new Set(focused);
   if (chosen >= 0) wanted.add(chosen);
-  const { rowHeight, viewHeight, fullHeight } = geometry;
+  const { rowHeight, fullHeight } = geometry;
   const height = Math.max(MIN_HEIGHT, rowHeight);
-  const labels = labelledRows(geometry, scrollTop, viewHeight, wanted);
+  const labels = labelledRows(geometry, scrollTop, wanted);
   return (
     <div class="row-labels" aria-hidden="true">
       {labels.map((index) => {
