@@ -49,7 +49,7 @@ The results below are for the other part:
 
 {report}
 
-`{command}` reproduces them in about 40 minutes.
+`{command}` reproduces them in about an hour.
 """
 
 _TITLES = {"choose": "Results on the part that thresholds were chosen on", "report": "Results"}
