@@ -9,6 +9,7 @@ import numpy as np
 from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._base import NotEvaluated
 from tensorboard_gradhealth.rules._loss import Doubles, curve
+from tensorboard_gradhealth.rules._support import FIRST_STEPS
 from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import number, optimizer_class
 from tensorboard_gradhealth.types import Cause, Fix
@@ -55,6 +56,15 @@ def rate_gone_since(view: View, limit: float) -> int | None:
     if not len(above) or above[-1] == len(rate.values) - 1:
         return None
     return int(rate.first[above[-1] + 1])
+
+
+def rate_was_lowered(view: View) -> bool:
+    """Whether the learning rate is less than half of the highest one of the first steps."""
+    if not view.has("learning_rate"):
+        return False
+    first = view.early("learning_rate", FIRST_STEPS, "max").ravel()
+    highest = np.fmax.reduce(first, initial=-np.inf)
+    return bool(view.scalar("learning_rate", "max") < 0.5 * highest)
 
 
 def steady_since(view: View, first_judged: int) -> int:

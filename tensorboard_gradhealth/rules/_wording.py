@@ -77,6 +77,14 @@ def lower_learning_rate(view: View, factor: float) -> Fix:
     return Fix(f"Lower the learning rate from {number(rate)} to about {lower:.3g}.", code)
 
 
+def decay_code(view: View, optimizer: str = "Adam", steps: str = "decay_steps") -> str:
+    """The run's optimizer, or else this one, with a learning rate that decays over the steps."""
+    return (
+        f"schedule = keras.optimizers.schedules.CosineDecay(learning_rate, {steps})\n"
+        f"optimizer = keras.optimizers.{optimizer_class(view) or optimizer}(schedule)"
+    )
+
+
 def _rounded(value: float) -> float:
     """The nearest of 1, 2 and 5 times a power of ten, by ratio."""
     power = 10.0 ** math.floor(math.log10(value))

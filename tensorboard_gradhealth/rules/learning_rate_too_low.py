@@ -70,7 +70,6 @@ from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
 from tensorboard_gradhealth.rules._loss import (
     curve,
     guessing,
-    overshoots,
     planned_steps,
     recent,
     start_level,
@@ -85,6 +84,7 @@ from tensorboard_gradhealth.rules._pace import (
     ratio_per_rate,
     steady_since,
 )
+from tensorboard_gradhealth.rules._probes import margins, overshoots
 from tensorboard_gradhealth.rules._support import likely_first, median_loss
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, optimizer_class, percent
@@ -201,11 +201,10 @@ def _flatness(view: View) -> Evidence | None:
     step, rho, flat = view.record.step, _overshoot(view), view.limits["flat"]
     if rho < flat:
         return Evidence("median overshoot", rho, flat, "", "step_overshoot", step)
-    margins = view.past("stability_margin", 3) if view.has("stability_margin") else np.empty(0)
-    limit = view.limits["flat_margin"]
-    if len(margins) == 3 and (np.abs(margins) < limit).all():
+    last, limit = margins(view, 3), view.limits["flat_margin"]
+    if len(last) and (np.abs(last) < limit).all():
         label = "largest of the last three stability margins"
-        return Evidence(label, float(margins.max()), limit, "", "stability_margin", step)
+        return Evidence(label, float(last.max()), limit, "", "stability_margin", step)
     return None
 
 
