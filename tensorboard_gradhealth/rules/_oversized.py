@@ -8,10 +8,11 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import Sign
 from tensorboard_gradhealth.rules._initial import scaling_fixes, size_evidence, starts
+from tensorboard_gradhealth.rules._layers import worst_layer
 from tensorboard_gradhealth.rules._loss import first_loss, guessing
 from tensorboard_gradhealth.rules._support import Start, input_scale, input_scale_cause
 from tensorboard_gradhealth.rules._view import Bools, Steps, View
-from tensorboard_gradhealth.rules._wording import number, title
+from tensorboard_gradhealth.rules._wording import number, shown, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Severity
 
 
@@ -60,9 +61,7 @@ def _sign(
 def _scale_cause(view: View, row: int, damage: tuple[Evidence, ...]) -> Cause:
     std = float(view.latest("initial_weights", "std")[row])
     text = f"an initializer of a fixed scale: the kernel has a standard deviation of {number(std)}"
-    if not damage:
-        return Cause(text)
-    return Cause(text, "likely", f"{damage[0].signal}: {damage[0].label} {number(damage[0].value)}")
+    return shown(text, damage)
 
 
 def _large_together(view: View, start: Start, judged: Bools) -> Steps:
@@ -99,17 +98,13 @@ def _damage(view: View) -> tuple[tuple[Evidence, ...], Severity | None]:
 
 
 def _flat_layer(view: View) -> tuple[Evidence, ...]:
-    signal = "saturated_fraction"
-    if not view.has(signal) or not view.where(signal, "hidden").any():
+    signal, limit = "saturated_fraction", view.limits["flat"]
+    if not view.has(signal):
         return ()
     early = view.early(signal, 2)  # before learning can have done it
-    share = np.where(view.where(signal, "hidden"), early, np.nan)
-    share = np.nan_to_num(share, nan=0).max(axis=0, initial=0)
-    worst, limit = int(share.argmax()), view.limits["flat"]
-    if not share[worst] > limit:
-        return ()
-    name, label = view.rows(signal)[worst].name, "share of outputs that are saturated"
-    return (Evidence(label, float(share[worst]), limit, "", signal, row=name),)
+    share = np.nan_to_num(early, nan=0).max(axis=0, initial=0)
+    worst = worst_layer(view, signal, share, "share of outputs that are saturated", limit)
+    return (worst,) if worst else ()
 
 
 def oversized_outputs(view: View) -> Sign | None:

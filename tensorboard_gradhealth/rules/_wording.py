@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.types import Fix
+from tensorboard_gradhealth.types import Cause, Evidence, Fix
 
 TITLE_LENGTH = 80
 
@@ -54,6 +55,14 @@ def number(value: float) -> str:
 def percent(share: float) -> str:
     """A share as a percentage with at most three digits."""
     return f"{100 * share:.3g} %" if abs(share) < 10 else f"{100 * share:.0f} %"
+
+
+def shown(text: str, damage: Sequence[Evidence]) -> Cause:
+    """A cause that is likely if some damage is seen, of which the first is its support."""
+    if not damage:
+        return Cause(text)
+    first = damage[0]
+    return Cause(text, "likely", f"{first.signal}: {first.label} {number(first.value)}")
 
 
 def optimizer_class(view: View) -> str:
