@@ -58,24 +58,11 @@ def stopped(view: View, late: Curve) -> Sign | None:
         return None
     if _validation_improves(view, late.first[0]):
         return None
-    slope = late.trend()[0]
-    evidence = [
-        Evidence(
-            f"fall of the loss in the last {late.steps:.0f} steps, as a share of it",
-            -slope * late.steps / level,
-            limits["flat"],
-            "",
-            "loss",
-        ),
-        Evidence(
-            "loss of the last 30 % of the steps", level, limits["remains"] * start, "", "loss"
-        ),
-    ]
     return plateau(
         view,
         "info",
         f"The loss has stopped falling at {number(level)}",
-        evidence,
+        _stopped_evidence(view, late),
         (
             Cause("the learning rate, which was never lowered, is too high to get closer"),
             Cause("the model is too small, or regularised too much, for the task"),
@@ -89,6 +76,16 @@ def stopped(view: View, late: Curve) -> Sign | None:
             Fix("If that gains nothing, try a larger model or less regularisation."),
         ),
     )
+
+
+def _stopped_evidence(view: View, late: Curve) -> list[Evidence]:
+    level, limits = late.level(), view.limits
+    label = f"fall of the loss in the last {late.steps:.0f} steps, as a share of it"
+    fall, least = -late.trend()[0] * late.steps / level, limits["remains"] * untrained(view)
+    return [
+        Evidence(label, fall, limits["flat"], "", "loss"),
+        Evidence("loss of the last 30 % of the steps", level, least, "", "loss"),
+    ]
 
 
 def _rate_is_constant(view: View) -> bool:

@@ -29,8 +29,12 @@ def blank(view: View) -> Sign | None:
         return None
     if not ((std[targets] > 0).any() or _several_classes(view)):
         return None
-    step, samples = view.record.step, float(count[inputs].min())
-    support = "gradient_norm: the first kernel gets none, as of inputs that are 0"
+    return _blank_sign(view, float(count[inputs].min()))
+
+
+def _blank_sign(view: View, samples: float) -> Sign:
+    step, support = view.record.step, "the first kernel gets none, as of inputs that are 0"
+    text = "a cast to whole numbers, or scaling twice, leaves nothing"
     return Sign(
         severity="error",
         title="Every input is 0",
@@ -39,9 +43,7 @@ def blank(view: View) -> Sign | None:
             Evidence("largest input", 0.0, 0.0, "", "input_features", step),
             Evidence("samples seen", samples, None, "", "input_features", step),
         ),
-        causes=(
-            Cause("a cast to whole numbers, or scaling twice, leaves nothing", "likely", support),
-        ),
+        causes=(Cause(text, "likely", f"gradient_norm: {support}"),),
         fixes=(
             Fix(
                 "Look at what `fit` is given, and scale as floating point numbers.",
@@ -76,16 +78,18 @@ def tiny(view: View, scale: Scale) -> Sign | None:
         return None
     if view.where("input_features", "input").sum() < 2:
         return None
-    name, limit = "input_features", limits["tiny"]
+    return _tiny_sign(view, scale, size, drop)
+
+
+def _tiny_sign(view: View, scale: Scale, size: float, drop: float) -> Sign:
+    limits, step = view.limits, view.record.step
+    label, limit = "largest typical size of a feature", limits["tiny"]
     fall = Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
     return Sign(
         severity="warning",
         title=f"Inputs are tiny: no value is over {number(scale.largest)}",
         onset=0,
-        evidence=(
-            Evidence("largest typical size of a feature", size, limit, "", name, step, scale.row),
-            fall,
-        ),
+        evidence=(Evidence(label, size, limit, "", "input_features", step, scale.row), fall),
         causes=(
             shown("the inputs are scaled twice", [fall]),
             Cause("features in a unit that makes small numbers of them"),

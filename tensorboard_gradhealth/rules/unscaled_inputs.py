@@ -65,8 +65,6 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import (
     Case,
@@ -80,8 +78,8 @@ from tensorboard_gradhealth.rules._cases import (
     kernel,
     samples,
 )
-from tensorboard_gradhealth.rules._layers import worst_layer
-from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, median_loss
+from tensorboard_gradhealth.rules._scale_damage import scale_damage
+from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale
 from tensorboard_gradhealth.rules._targets import large_targets
 from tensorboard_gradhealth.rules._tiny_inputs import STANDARDISE, blank, tiny
 from tensorboard_gradhealth.rules._view import View
@@ -109,7 +107,7 @@ def check(view: View) -> Sign | None:
 
 
 def _sign(view: View, scale: Scale, evidence: Evidence) -> Sign:
-    damage = _damage(view)
+    damage = scale_damage(view)
     uneven = evidence.label.startswith("largest")
     head = f"Inputs are large: values reach {number(scale.largest)}"
     if uneven:
@@ -159,36 +157,6 @@ def _context(view: View, scale: Scale, uneven: bool) -> tuple[Evidence, ...]:
         Evidence("typical one", scale.typical_std, None, "", "input_features", step),
         seen,
     )
-
-
-def _damage(view: View) -> tuple[Evidence, ...]:
-    """What shows that the scale hurts; empty if nothing does."""
-    return tuple(found for found in (_high_loss(view), _dead_layer(view)) if found)
-
-
-def _high_loss(view: View) -> Evidence | None:
-    first, expected = median_loss(view, first=True), _expected_loss(view)
-    limit = view.limits["loss_ratio"]
-    if not first > limit * expected > 0:
-        return None
-    return Evidence("first loss / expected loss", first / expected, limit, "", "loss")
-
-
-def _dead_layer(view: View) -> Evidence | None:
-    signal, limit, step = "dead_fraction", view.limits["dead"], view.record.step
-    if not view.has(signal):
-        return None
-    label = "share of units that are dead"
-    return worst_layer(view, signal, view.latest(signal), label, limit, step)
-
-
-def _expected_loss(view: View) -> float:
-    """Entropy of the labels for a cross-entropy, else the loss after the first 20 steps."""
-    if "crossentropy" in str(view.facts.get("loss", "")) and view.has("label_counts"):
-        counts = view.latest("label_counts", "count")
-        share = counts[counts > 0] / counts[counts > 0].sum()
-        return float(-(share * np.log(share)).sum())
-    return median_loss(view) if view.record.step >= 20 else math.nan
 
 
 def _cause(scale: Scale, uneven: bool, damage: tuple[Evidence, ...]) -> Cause:
