@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import functools
+import math
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
@@ -96,6 +97,11 @@ def case(
     return Case(label, info, measures, windows, severity, layers, onset)
 
 
+def found(severity: Severity, onset: int, *layers: str) -> dict[str, Any]:
+    """What a sick run is to be told, as arguments of `case`."""
+    return {"severity": severity, "layers": layers, "onset": onset}
+
+
 def kernel(name: str, size: int = 256) -> Row:
     """A weight matrix."""
     return Row(name, name.rsplit("/", 1)[0], "kernel", size)
@@ -114,6 +120,19 @@ def output(name: str, units: int = 1, function: str = "sigmoid") -> Row:
 def features(count: int) -> tuple[Row, ...]:
     """`count` input features, `x[0]` and on."""
     return tuple(Row(f"x[{i}]", "", "input") for i in range(count))
+
+
+def samples(
+    mean: Any, std: Any, low: Any, high: Any, count: Measure = lambda s: 32 * (s + 1)
+) -> dict[str, Measure]:
+    """`input_features` that stay the same, one value or one per feature; `count` samples so far."""
+    shape = {"mean": mean, "std": std, "min": low, "max": high, "nonfinite": 0}
+    return {"input_features": lambda s: {"count": count(s), **shape}}
+
+
+def ripple(step: int) -> float:
+    """Noise of a loss around 1, the same in every run."""
+    return 0.02 * math.sin(2.4 * step)
 
 
 def _windows(steps: int, dense_until: int, window: int) -> Iterator[tuple[int, int]]:

@@ -84,3 +84,27 @@ def lost_layers(view: View, signal: str, share: Floats, part: str, fate: str) ->
         for i in worst[:3]
     )
     return LostLayers(severity, names, head, evidence)
+
+
+def worst_layer(
+    view: View, signal: str, share: Floats, label: str, limit: float, step: int = 0
+) -> Evidence | None:
+    """The hidden layer that lost most, if that is over the limit.
+
+    Args:
+      view: Of the record to judge.
+      signal: Where the shares come from.
+      share: float32 `[rows]`; NaN where it is not known.
+      label: What a share is.
+      limit: Share from which a loss of the layer harms.
+      step: When it was read.
+    """
+    hidden = view.where(signal, "hidden")
+    if not hidden.any():
+        return None
+    lost = np.nan_to_num(np.where(hidden, share, 0))
+    worst = int(lost.argmax())
+    if not lost[worst] > limit:
+        return None
+    row = view.rows(signal)[worst].name
+    return Evidence(label, float(lost[worst]), limit, "", signal, step, row)

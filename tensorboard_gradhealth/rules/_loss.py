@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from tensorboard_gradhealth.rules._answers import until_new
+from tensorboard_gradhealth.rules._probes import overshoots
 from tensorboard_gradhealth.rules._view import View
 
 Doubles = npt.NDArray[np.float64]
@@ -234,15 +235,6 @@ def rate_jump(view: View) -> int | None:
     late = view.past_steps("learning_rate")[1:, 0] > 20  # a warm-up doubles at its first steps
     jumps = np.flatnonzero((rate[:-1] > 0) & (rate[1:] >= 2 * rate[:-1]) & late)
     return int(view.past_steps("learning_rate")[jumps[-1] + 1, 0]) if len(jumps) else None
-
-
-def overshoots(view: View, probes: int, after: int = 20) -> Doubles:
-    """The last `probes` values of `step_overshoot` past step `after`; empty if none."""
-    if not view.has("step_overshoot"):
-        return np.empty(0)
-    values = view.past("step_overshoot")[:, 0].astype(np.float64)
-    late = view.past_steps("step_overshoot")[:, 0] > after
-    return values[late & np.isfinite(values)][-probes:]
 
 
 def unsettled(view: View, update: float) -> bool:

@@ -8,13 +8,20 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._answers import until_new
 from tensorboard_gradhealth.rules._base import NotEvaluated
-from tensorboard_gradhealth.rules._loss import Doubles, curve
+from tensorboard_gradhealth.rules._loss import Doubles, curve, guessing, recent, start_level
+from tensorboard_gradhealth.rules._support import FIRST_STEPS, median_loss
 from tensorboard_gradhealth.rules._view import Floats, View
 from tensorboard_gradhealth.rules._wording import number, optimizer_class
 from tensorboard_gradhealth.types import Cause, Fix
 
 SETTLED = 100
 """Steps after which a learning rate that rose counts as the one to judge."""
+
+USUAL_RATIO = 1e-3
+"""Update ratio that the advised rate should lead to."""
+
+_USUAL_RATE = {"SGD": 0.1, "Adagrad": 0.1, "Adadelta": 1.0, "Ftrl": 0.1}
+_USUAL_RATE_OF_OTHERS = 1e-3
 
 
 def moving_ratio(view: View) -> float:
@@ -57,6 +64,15 @@ def rate_gone_since(view: View, limit: float) -> int | None:
     return int(rate.first[above[-1] + 1])
 
 
+def rate_was_lowered(view: View) -> bool:
+    """Whether the learning rate is less than half of the highest one of the first steps."""
+    if not view.has("learning_rate"):
+        return False
+    first = view.early("learning_rate", FIRST_STEPS, "max").ravel()
+    highest = np.fmax.reduce(first, initial=-np.inf)
+    return bool(view.scalar("learning_rate", "max") < 0.5 * highest)
+
+
 def steady_since(view: View, first_judged: int) -> int:
     """First step of the stretch up to now in which the learning rate did not rise.
 
@@ -77,6 +93,39 @@ def steady_since(view: View, first_judged: int) -> int:
     if now - since < wait:
         raise NotEvaluated(f"judged {wait:.0f} steps after the learning rate has settled")
     return since
+
+
+def knows(view: View) -> bool:
+    """Whether the loss is far below that of guessing: a trained model moves little."""
+    guess = guessing(view)
+    return guess is not None and median_loss(view) < 0.5 * guess.loss
+
+
+def has_fallen(view: View) -> bool:
+    """Whether the loss of 20 steps is clearly below that of the first 20."""
+    return recent(view, 20, 5).level() < 0.8 * start_level(view)
+
+
+def is_clipped(view: View) -> bool:
+    """Whether clipping shortens almost every gradient."""
+    if not view.has("clip_rate"):
+        return False
+    return bool(np.mean(view.past("clip_rate", 20)) > view.limits["clipped"])
+
+
+def raising_advice(view: View, rate: float, ratio: float) -> tuple[Fix, ...]:
+    """Advises the rate at which kernels change as they usually do; by `ratio` they do now."""
+    name = optimizer_class(view)
+    usual = _USUAL_RATE.get(name, _USUAL_RATE_OF_OTHERS)
+    wanted = rate * USUAL_RATIO / ratio if ratio > 0 and rate > 0 else usual
+    higher = min(10.0 ** round(math.log10(wanted)), max(usual, 10 * rate))
+    code = f"optimizer.learning_rate = {higher:.3g}"
+    if name:
+        code = f"optimizer = keras.optimizers.{name}(learning_rate={higher:.3g})"
+    return (
+        Fix(f"Raise the learning rate from {number(rate)} to about {higher:.3g}.", code),
+        Fix("If that is too much at the start, let it rise over the first steps (warm-up)."),
+    )
 
 
 def clipping_cause(view: View) -> Cause:

@@ -17,8 +17,8 @@ from tensorboard_gradhealth.rules._loss import (
 )
 from tensorboard_gradhealth.rules._support import loss_drop, median_loss
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix
+from tensorboard_gradhealth.rules._wording import number, shown, title
+from tensorboard_gradhealth.types import Evidence, Fix
 
 _LOSSES = ("mean_squared_error", "mean_absolute_error", "huber", "log_cosh")
 _UNBOUNDED = ("linear", "leaky_relu", "relu", "softplus", "elu")
@@ -50,10 +50,7 @@ def large_targets(view: View) -> Sign | None:
     name, step = view.rows("input_features")[row].name, view.record.step
     return Sign(
         severity="warning",
-        title=title(
-            f"Targets are large: {{}} is {number(mean[row])} +- {number(std[row])}",
-            name,
-        ),
+        title=title(f"Targets are large: {{}} is {number(mean[row])} +- {number(std[row])}", name),
         layers=(name,),
         onset=0,
         evidence=(
@@ -68,13 +65,7 @@ def large_targets(view: View) -> Sign | None:
             ),
             harm,
         ),
-        causes=(
-            Cause(
-                "nothing scales the targets, and the outputs start near 0",
-                "likely",
-                f"{harm.signal}: {harm.label} {number(harm.value)}",
-            ),
-        ),
+        causes=(shown("nothing scales the targets, and the outputs start near 0", [harm]),),
         fixes=(_SCALE, _BIAS),
         harmless="The loss falls all the same, because the learning rate suits these targets.",
         check="The first loss is near 1, the variance of the scaled targets, and falls.",

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.types import Fix
+from tensorboard_gradhealth.types import Cause, Evidence, Fix
 
 TITLE_LENGTH = 80
 
@@ -56,6 +57,14 @@ def percent(share: float) -> str:
     return f"{100 * share:.3g} %" if abs(share) < 10 else f"{100 * share:.0f} %"
 
 
+def shown(text: str, damage: Sequence[Evidence]) -> Cause:
+    """A cause that is likely if some damage is seen, of which the first is its support."""
+    if not damage:
+        return Cause(text)
+    first = damage[0]
+    return Cause(text, "likely", f"{first.signal}: {first.label} {number(first.value)}")
+
+
 def optimizer_class(view: View) -> str:
     """Name of the Keras class of the run's optimizer; "" if unknown."""
     given = str(view.facts.get("optimizer", "")).lower()
@@ -75,6 +84,14 @@ def lower_learning_rate(view: View, factor: float) -> Fix:
         else f"optimizer.learning_rate = {lower:.3g}"
     )
     return Fix(f"Lower the learning rate from {number(rate)} to about {lower:.3g}.", code)
+
+
+def decay_code(view: View, optimizer: str = "Adam", steps: str = "decay_steps") -> str:
+    """The run's optimizer, or else this one, with a learning rate that decays over the steps."""
+    return (
+        f"schedule = keras.optimizers.schedules.CosineDecay(learning_rate, {steps})\n"
+        f"optimizer = keras.optimizers.{optimizer_class(view) or optimizer}(schedule)"
+    )
 
 
 def _rounded(value: float) -> float:

@@ -60,38 +60,50 @@ steps without a change: all steps so far must agree.
 
 from __future__ import annotations
 
-import dataclasses
 import math
 from typing import Any
 
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden, kernel
-from tensorboard_gradhealth.rules._support import likely_first, loss_drop, recent_loss_drop
-from tensorboard_gradhealth.rules._view import Bools, Floats, View
+from tensorboard_gradhealth.rules._cases import (
+    Case,
+    Measures,
+    Rows,
+    case,
+    features,
+    found,
+    hidden,
+    kernel,
+    samples,
+)
+from tensorboard_gradhealth.rules._standstill import (
+    never_called,
+    no_gradient_at_all,
+    nothing_to_train,
+)
+from tensorboard_gradhealth.rules._still import Still, no_change, no_gradient, no_path
+from tensorboard_gradhealth.rules._support import likely_first
+from tensorboard_gradhealth.rules._view import Bools, View
 from tensorboard_gradhealth.rules._wording import title
 from tensorboard_gradhealth.types import NOT_MEASURED, Cause, Evidence, Fix, Row
 
 _LOST = 0.95  # Share of a hidden layer that is dead or saturated so that it stops a gradient.
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class _Still:
-    """A way to stand still, and the rows that do; `expected` where it can be meant."""
-
-    rows: Bools
-    title: str
-    label: str
-    signal: str
-    cause: str
-    support: str
-    expected: bool = False
+_BATCHES = Fix("Train on batches of several samples.", "model.fit(x, y, batch_size=32)")
+_FIXES = (
+    Fix(
+        "See whether the output of the layer changes the loss, and how.",
+        "with tf.GradientTape() as tape:\n"
+        "    loss = model.compute_loss(x, y, model(x, training=True))\n"
+        "print(tape.gradient(loss, model.trainable_variables))",
+    ),
+    Fix("If it is to stay as it is, say so.", "layer.trainable = False"),
+)
 
 
 def check(view: View) -> Sign | None:
     """A sign while a kernel stands still and others learn, or while nothing can."""
-    if (nothing := _nothing_to_train(view) or _never_called(view)) is not None:
+    if (nothing := nothing_to_train(view) or never_called(view)) is not None:
         return nothing
     limits = view.limits
     if not view.has("gradient_norm"):
@@ -107,94 +119,11 @@ def check(view: View) -> Sign | None:
     if _lost_elsewhere(view):
         return None
     if not (past > 0).any():
-        return _no_gradient_at_all(view, past)
-    for still in (_no_path(view, past), _no_gradient(view, past), _no_change(view, past)):
+        return no_gradient_at_all(view, past)
+    for still in (no_path(view, past), no_gradient(view, past), no_change(view, past)):
         if still is not None and (still.rows & kernels).any():
             return _sign(view, still, still.rows & kernels)
     return None
-
-
-def _nothing_to_train(view: View) -> Sign | None:
-    """A sign if the model that an optimizer is to train has weights, and none may change."""
-    weights = view.facts.get("parameters", 0)
-    if not (weights and view.facts.get("optimizer")) or view.facts.get("weight_types") != "":
-        return None
-    if view.has("gradient_norm") and view.rows("gradient_norm"):
-        return None
-    return _standstill(
-        view,
-        f"None of the {weights} weights of the model is trainable",
-        Evidence("trainable weights", 0, 1),
-        Cause("`trainable = False` was set on the whole model", "likely", "the model: all frozen"),
-        Fix(
-            "Freeze only the layers that are to stay, before `compile`.",
-            "model.trainable = True\nfor layer in model.layers[:-1]:\n    layer.trainable = False",
-        ),
-        onset=0,
-    )
-
-
-def _never_called(view: View) -> Sign | None:
-    """A sign if no step asked the optimizer to change weights, and the loss has not fallen."""
-    watched = view.facts.get("optimizer") and view.facts.get("keras")
-    if not watched or view.record.step < view.limits["called"]:
-        return None
-    if any(view.has(signal) for signal in ("gradient_norm", "update_ratio")):
-        return None
-    if not loss_drop(view) < view.limits["progress"] or "loss" not in view.record.signals:
-        return None
-    return _standstill(
-        view,
-        "The optimizer is never asked to change a weight",
-        Evidence("steps of the optimizer", 0, 1, step=view.record.step),
-        Cause("the training step computes gradients and does not apply them"),
-        Fix(
-            "Apply the gradients.",
-            "optimizer.apply(gradients, model.trainable_variables)",
-        ),
-        onset=0,
-    )
-
-
-def _no_gradient_at_all(view: View, past: Floats) -> Sign | None:
-    """A sign if the gradient of every weight was exactly 0 at every step."""
-    early = view.early("gradient_norm", field="max")
-    known = np.isfinite(early).any(axis=0)
-    if not known.any() or (early > 0).any() or not (past[:, known] == 0).all():
-        return None
-    if not view.scalar("learning_rate", "min") > 0 or view.scalar("loss") == 0:
-        return None  # A loss of 0 has nothing to teach.
-    step = view.record.step
-    return _standstill(
-        view,
-        "No weight gets a gradient: the loss does not say how to change any",
-        Evidence("largest gradient norm", 0.0, 0.0, "", "gradient_norm", step),
-        Cause(
-            "the loss counts, rounds or compares (argmax, a metric), or leaves the outputs out",
-            "likely",
-            "gradient_norm: exactly 0 for every weight at every step",
-        ),
-        Fix(
-            "Train with a loss that can be differentiated, and watch the other as a metric.",
-            'model.compile(optimizer, "sparse_categorical_crossentropy", metrics=["accuracy"])',
-        ),
-        onset=0,
-    )
-
-
-def _standstill(
-    view: View, head: str, evidence: Evidence, cause: Cause, fix: Fix, onset: int
-) -> Sign:
-    return Sign(
-        severity="error",
-        title=head,
-        onset=onset,
-        evidence=(evidence,),
-        causes=(cause,),
-        fixes=(fix,),
-        harmless="Nothing is to be trained: the model is only looked at.",
-        check="update_ratio of some kernel is above 0 at the first steps.",
-    )
 
 
 def _may_stand_still(view: View) -> Bools:
@@ -224,78 +153,6 @@ def _lost_elsewhere(view: View) -> bool:
     return False
 
 
-def _no_gradient(view: View, past: Floats) -> _Still | None:
-    zero = (past == 0).all(axis=0)
-    early = view.early("gradient_norm", field="max")
-    always = zero & (early == 0).all(axis=0)
-    # One that had a gradient may have done its work.
-    learns = loss_drop(view) > view.limits["learned"]
-    stuck = not learns and recent_loss_drop(view) < view.limits["progress"]
-    rows = zero if stuck else always
-    return _Still(
-        np.asarray(rows),
-        "No gradient reaches {}",
-        "largest gradient norm",
-        "gradient_norm",
-        "what follows the layer has a derivative of 0: argmax, rounding, stop_gradient, or "
-        "attention over one element",
-        "gradient_norm: exactly 0, while other weights have one",
-    )
-
-
-def _no_path(view: View, past: Floats) -> _Still | None:
-    own_loop = not view.facts.get("loss")
-    if own_loop and (view.record.step < view.limits["called"] or _several(view)):
-        return None  # A step of one's own may leave variables out, and take them up later.
-    never = np.isnan(past).all(axis=0) & np.isnan(view.early("gradient_norm")).all(axis=0)
-    never &= ~view.measured("gradient_norm")
-    if own_loop:
-        return _Still(
-            np.asarray(never),
-            "The optimizer is never given {}",
-            "gradients that were measured",
-            "gradient_norm",
-            "the optimizer is given some of the trainable variables only",
-            "gradient_norm: never measured, while other weights have one",
-        )
-    return _Still(
-        np.asarray(never),
-        "No path leads from {} to the loss",
-        "gradients that were measured",
-        "gradient_norm",
-        "the output of the layer is not used, or not by differentiable operations",
-        "gradient_norm: never measured, while other weights have one",
-        expected=any(not head["loss"] for head in view.facts.get("outputs", ())),
-    )
-
-
-def _no_change(view: View, past: Floats) -> _Still | None:
-    if not (view.has("update_ratio") and view.scalar("learning_rate", "min") > 0):
-        return None
-    # Accumulated gradients are applied at steps that sampling may never meet.
-    if view.facts.get("gradient_accumulation", 1) != 1 or view.scalar("skipped_steps") > 0:
-        return None
-    change = view.past("update_ratio", field="max")
-    if len(change) < view.limits["records"] or change.shape[-1] != past.shape[-1]:
-        return None
-    moves = view.where("update_ratio", "kernel") & (change > 0).any(axis=0)
-    still = (change == 0).all(axis=0) & (past > 0).all(axis=0)
-    return _Still(
-        np.asarray(still & moves.any()),
-        "{} gets a gradient and does not move",
-        "largest update ratio",
-        "update_ratio",
-        "the optimizer does not change it, or its precision rounds the change away",
-        "update_ratio: exactly 0, while other kernels move",
-    )
-
-
-def _several(view: View) -> bool:
-    """Whether several optimizers, or none that is known, share the variables of the loop."""
-    name = str(view.facts.get("optimizer", ""))
-    return not name or "," in name
-
-
 def _alone_in_batch(view: View) -> tuple[Cause, ...]:
     """Batch normalisation of one sample, from which it subtracts the mean: the sample itself."""
     if not (view.facts.get("batch_norm_momentum") and view.has("input_features")):
@@ -307,7 +164,7 @@ def _alone_in_batch(view: View) -> tuple[Cause, ...]:
     return (Cause(text, "likely", "input_features: one sample in the first batch"),)
 
 
-def _sign(view: View, still: _Still, rows: Bools) -> Sign:
+def _sign(view: View, still: Still, rows: Bools) -> Sign:
     index = np.flatnonzero(rows)
     names = [view.rows("gradient_norm")[i].name for i in index]
     head = still.title
@@ -317,7 +174,6 @@ def _sign(view: View, still: _Still, rows: Bools) -> Sign:
     recurrent = all(name.endswith("recurrent_kernel") for name in names)
     evidence = Evidence(still.label, 0.0, 0.0, "", still.signal, step, names[0])
     alone = _alone_in_batch(view) if still.label == "largest gradient norm" else ()
-    batch = Fix("Train on batches of several samples.", "model.fit(x, y, batch_size=32)")
     return Sign(
         severity="info" if recurrent or still.expected else "warning",
         title=title(head, names[0], len(names) - 1),
@@ -327,16 +183,7 @@ def _sign(view: View, still: _Still, rows: Bools) -> Sign:
             *(alone or (Cause(still.cause, "likely", still.support),)),
             Cause("the layer is not meant to be trained"),
         ),
-        fixes=(
-            *((batch,) if alone else ()),
-            Fix(
-                "See whether the output of the layer changes the loss, and how.",
-                "with tf.GradientTape() as tape:\n"
-                "    loss = model.compute_loss(x, y, model(x, training=True))\n"
-                "print(tape.gradient(loss, model.trainable_variables))",
-            ),
-            Fix("If it is to stay as it is, say so.", "layer.trainable = False"),
-        ),
+        fixes=(_BATCHES, *_FIXES) if alone else _FIXES,
         harmless="The layer belongs to a part that is trained at other times.",
         check="gradient_norm and update_ratio of the layer are above 0 at the first steps.",
     )
@@ -366,20 +213,19 @@ _ROWS: Rows = {
 _LEARNS: Measures = {"loss": lambda s: 2.3 * 0.99**s, "learning_rate": lambda s: 1e-3}
 _STAYS: Measures = {"loss": lambda s: 2.3, "learning_rate": lambda s: 1e-3}
 _FACTS = {"loss": "mean_squared_error"}
-
 _BIAS = Row("out/bias", "out", "bias", 4)
+
+
+def _case(label: str, run: Measures, variable: Measures, **given: Any) -> Case:
+    """A run of the three layers above."""
+    return case(label, run=run, variable=variable, **{"rows": _ROWS, **given})
+
 
 RULE = Rule(
     name="frozen_layer",
     code="GH504",
     group="gradient",
-    limits={
-        "first_judged": 24,
-        "records": 20,
-        "learned": 0.5,
-        "progress": 0.05,
-        "called": 48,
-    },
+    limits={"first_judged": 24, "records": 20, "learned": 0.5, "progress": 0.05, "called": 48},
     hold=3,
     explained_by=(
         "unscaled_inputs",
@@ -398,10 +244,9 @@ RULE = Rule(
     ),
     check=check,
     healthy=(
-        case("all get some", rows=_ROWS, run=_LEARNS, variable=_flow(1e-9, 0.1, 1), facts=_FACTS),
-        case(
+        _case("all get some", _LEARNS, _flow(1e-9, 0.1, 1), facts=_FACTS),
+        _case(
             "a branch that starts from zero",
-            rows=_ROWS,
             run=_LEARNS,
             variable={"gradient_norm": lambda s: [0 if s == 0 else 0.1, 0.1, 1]},
         ),
@@ -417,62 +262,54 @@ RULE = Rule(
             run=_STAYS,
             variable=_flow(0, 0, 1),
         ),
-        case(
+        _case(
             "all is learned: no gradient anywhere",
-            rows=_ROWS,
             run={"loss": lambda s: 0.9 if s < 10 else 0.3, "learning_rate": lambda s: 1e-3},
             variable={"gradient_norm": lambda s: [1, 1, 1] if s < 10 else [0, 0, 0]},
             steps=300,
         ),
-        case(
+        _case(
             "the first layers are done, and the loss fell",
-            rows=_ROWS,
             run={"loss": lambda s: 2.3 if s < 30 else 0.01},
             variable={"gradient_norm": lambda s: [1 if s < 40 else 0, 1, 1]},
             steps=900,
         ),
-        case(
+        _case(
             "dead units stop the gradient, and have their own rule",
-            rows=_ROWS,
             run=_STAYS,
             variable=_flow(0, 0, 1),
             activation={"dead_fraction": lambda s: [0.2, NOT_MEASURED if s < 16 else 1.0]},
             steps=300,
         ),
-        case(
+        _case(
             "two networks that take turns",
-            rows=_ROWS,
             run=_STAYS,
             variable={"gradient_norm": lambda s: [1 if s % 2 else NOT_MEASURED, 1, 1]},
             facts=_FACTS,
             steps=300,
         ),
-        case(
+        _case(
             "a loop of one's own with two networks that begins with the other one",
-            rows=_ROWS,
             run=_STAYS,
             variable=_flow(NOT_MEASURED, NOT_MEASURED, 1),
             facts={"optimizer": "Adam, Adam"},
             steps=300,
         ),
-        case(
+        _case(
             "gradients that are accumulated",
-            rows=_ROWS,
             run=_STAYS,
             variable=_flow(1, 1, 1, ratio=(0, 0, 0.001)),
             facts={"gradient_accumulation": 10},
             steps=300,
         ),
-        case(
+        _case(
             "a learning rate of 0 moves nothing",
-            rows=_ROWS,
             run={**_STAYS, "learning_rate": lambda s: 0.0},
             variable=_flow(1, 1, 1, ratio=(0, 0, 0)),
             steps=300,
         ),
-        case(
+        _case(
             "an output that is given no loss",
-            rows=_ROWS,
             run=_LEARNS,
             variable=_flow(1, 1, NOT_MEASURED, ratio=(0.002, 0.002, NOT_MEASURED)),
             facts={"loss": "mean_squared_error", "outputs": [{"loss": ""}]},
@@ -483,9 +320,8 @@ RULE = Rule(
             run=_LEARNS,
             variable=_flow(1, 0),
         ),
-        case(
+        _case(
             "a margin that is kept from the start on",
-            rows=_ROWS,
             run={"loss": lambda s: 0.0, "learning_rate": lambda s: 1e-3},
             variable=_flow(0, 0, 0),
         ),
@@ -496,84 +332,60 @@ RULE = Rule(
             facts={"optimizer": "SGD", "keras": "3.4"},
             steps=300,
         ),
-        case("a short run", rows=_ROWS, run=_STAYS, variable=_flow(0, 0, 1), steps=8),
+        _case("a short run", _STAYS, _flow(0, 0, 1), steps=8),
     ),
     sick=(
-        case(
+        _case(
             "the gradient stops in front of the last layer",
-            rows=_ROWS,
             run=_LEARNS,
             variable=_flow(0, 0, 1),
             activation={"dead_fraction": lambda s: [0.2, 0.1]},
-            severity="warning",
-            layers=("dense/kernel", "dense_1/kernel"),
-            onset=24,
+            **found("warning", 24, "dense/kernel", "dense_1/kernel"),
         ),
         case(
             "no weight is trainable",
             run={"loss": lambda s: 2.3},
             facts={"optimizer": "Adam", "parameters": 8970, "weight_types": ""},
-            severity="error",
-            onset=0,
+            **found("error", 0),
         ),
         case(
             "gradients that are not applied",
             run={"loss": lambda s: 2.3 + 0.1 * math.sin(s), "learning_rate": lambda s: 1e-3},
             facts={"optimizer": "Adam", "keras": "3.4"},
-            severity="error",
-            onset=0,
+            **found("error", 0),
         ),
-        case(
+        _case(
             "a loss that counts errors",
-            rows=_ROWS,
             run={"loss": lambda s: 0.9, "learning_rate": lambda s: 1e-3},
             variable=_flow(0, 0, 0),
             activation={"dead_fraction": lambda s: [0.2, 0.1]},
             facts={"loss": "error_rate", "optimizer": "Adam"},
-            severity="error",
-            onset=0,
+            **found("error", 0),
         ),
-        case(
+        _case(
             "an optimizer that is given the last layer only",
-            rows=_ROWS,
             run=_LEARNS,
             variable=_flow(
                 NOT_MEASURED, NOT_MEASURED, 1, ratio=(NOT_MEASURED, NOT_MEASURED, 0.002)
             ),
             facts={"optimizer": "Adam"},
-            severity="warning",
-            layers=("dense/kernel", "dense_1/kernel"),
-            onset=48,
+            **found("warning", 48, "dense/kernel", "dense_1/kernel"),
         ),
         case(
             "batches of one sample, which are normalised",
             rows={**_ROWS, "feature": features(1)},
             run=_STAYS,
             variable=_flow(0, 0, 1),
-            feature={
-                "input_features": lambda s: {
-                    "count": s + 1,
-                    "mean": 0,
-                    "std": 1,
-                    "min": -1,
-                    "max": 1,
-                    "nonfinite": 0,
-                }
-            },
+            feature=samples(0, 1, -1, 1, lambda s: s + 1),
             facts={"batch_norm_momentum": 0.99},
-            severity="warning",
-            layers=("dense/kernel", "dense_1/kernel"),
-            onset=24,
+            **found("warning", 24, "dense/kernel", "dense_1/kernel"),
         ),
-        case(
+        _case(
             "a layer whose output is not used",
-            rows=_ROWS,
             run=_LEARNS,
             variable=_flow(1, NOT_MEASURED, 1, ratio=(0.002, NOT_MEASURED, 0.002)),
             facts=_FACTS,
-            severity="warning",
-            layers=("dense_1/kernel",),
-            onset=24,
+            **found("warning", 24, "dense_1/kernel"),
         ),
         case(
             "rounding lets nothing through, and only the last bias learns",
@@ -581,28 +393,20 @@ RULE = Rule(
             run=_STAYS,
             variable=_flow(NOT_MEASURED, 0, 1),
             facts=_FACTS,
-            severity="warning",
-            layers=("dense/kernel",),
-            onset=24,
+            **found("warning", 24, "dense/kernel"),
         ),
-        case(
+        _case(
             "weights that round each change away",
-            rows=_ROWS,
             run=_STAYS,
             variable=_flow(0.1, 0.1, 1, ratio=(0, 0.002, 0.002)),
-            severity="warning",
-            layers=("dense/kernel",),
-            onset=24,
+            **found("warning", 24, "dense/kernel"),
         ),
-        case(
+        _case(
             "it stops in the middle of the training",
-            rows=_ROWS,
             run=_STAYS,
             variable={"gradient_norm": lambda s: [1 if s < 20 else 0, 1, 1]},
             steps=1000,
-            severity="warning",
-            layers=("dense/kernel",),
-            onset=371,
+            **found("warning", 371, "dense/kernel"),
         ),
     ),
 )

@@ -54,7 +54,7 @@ import numpy.typing as npt
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measures, case
-from tensorboard_gradhealth.rules._loss import overshoots
+from tensorboard_gradhealth.rules._probes import overshoots
 from tensorboard_gradhealth.rules._support import FIRST_STEPS, likely_first, recent_loss_drop
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import number, optimizer_class

@@ -55,13 +55,13 @@ from tensorboard_gradhealth.rules._loss import (
     endless_since,
     first_loss,
     guessing,
-    overshoots,
     rate_jump,
     recent,
     several_optimizers,
     unsettled,
     untrained,
 )
+from tensorboard_gradhealth.rules._probes import beyond_stability, least_margin, overshoots
 from tensorboard_gradhealth.rules._support import (
     input_scale_cause,
     learning_rate_cause,
@@ -204,18 +204,11 @@ def _causes(view: View) -> tuple[Cause, ...]:
     elif len(rho) and np.median(rho) > 1 and rate.confidence != "likely":
         support = f"step_overshoot: {number(float(np.median(rho)))}, above 1 the loss rises"
         rate = Cause(rate.text, "likely", support)
-    elif (margin := _margin(view)) > 1 and rate.confidence != "likely":
-        support = f"stability_margin: {number(margin)} times the limit of this optimizer"
-        rate = Cause(rate.text, "likely", support)
+    elif (margin := least_margin(view)) > 1 and rate.confidence != "likely":
+        rate = Cause(rate.text, "likely", beyond_stability(margin))
     return likely_first(
         rate, input_scale_cause(view), Cause("other data, or another loss, from some step on")
     )
-
-
-def _margin(view: View) -> float:
-    """The smallest of the last three stability margins; NaN if there are fewer."""
-    past = view.past("stability_margin", 3) if view.has("stability_margin") else np.empty(0)
-    return float(past.min()) if len(past) == 3 else float("nan")
 
 
 def _fixes(view: View) -> tuple[Fix, ...]:

@@ -52,11 +52,11 @@ from tensorboard_gradhealth.rules._cases import Measure, Rows, case, kernel
 from tensorboard_gradhealth.rules._loss import (
     Doubles,
     guessing,
-    overshoots,
     several_optimizers,
     unsettled,
     untrained,
 )
+from tensorboard_gradhealth.rules._probes import overshoots
 from tensorboard_gradhealth.rules._support import learning_rate_cause, likely_first
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import lower_learning_rate, number, percent

@@ -49,14 +49,12 @@ steps and then learn at once ("grokking"). Losses of games between networks need
 
 from __future__ import annotations
 
-import dataclasses
 import math
-import re
 
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, found, kernel, ripple, samples
 from tensorboard_gradhealth.rules._loss import (
     Curve,
     Guess,
@@ -65,38 +63,24 @@ from tensorboard_gradhealth.rules._loss import (
     planned_steps,
     several_optimizers,
     start_level,
-    untrained,
 )
-from tensorboard_gradhealth.rules._support import likely_first
+from tensorboard_gradhealth.rules._plateau import eaten, falls, plateau, stopped
+from tensorboard_gradhealth.rules._unlearned import (
+    broadcast_cause,
+    linear_cause,
+    share_of_kernels,
+    unlearned_causes,
+)
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, optimizer_class, percent, quoted, title
-from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row, Severity
+from tensorboard_gradhealth.rules._wording import number
+from tensorboard_gradhealth.types import Evidence, Fix, Row, Severity
 
 _LONGEST_WAIT = 2000
-_OF_KERAS = (  # beginnings of the names of losses that bring both to one shape first
-    "mean_",
-    "binary_",
-    "categorical_",
-    "sparse_",
-    "huber",
-    "log_cosh",
-    "kl_divergence",
-    "poisson",
-    "hinge",
-    "squared_hinge",
-    "cosine_similarity",
-    "dice",
-    "tversky",
-    "ctc",
-)
 _ONE_BATCH = Fix(
     "Train on one batch alone. If even that is not learned, the model or the step has a fault; "
     "if it is, look at the labels.",
     "model.fit(x[:32], y[:32], epochs=200)",
 )
-
-
-_PLAIN = re.compile(r"(.*/)?(dense|conv[123]d)(_\d+)?/kernel")
 _BEND = (
     Fix("Give each hidden layer an activation.", 'keras.layers.Dense(units, activation="relu")'),
 )
@@ -112,48 +96,12 @@ def check(view: View) -> Sign | None:
         raise NotEvaluated(f"judged after {wait:.0f} steps")
     late = loss.since(loss.first[0] + 0.7 * loss.steps)
     guess = guessing(view)
-    if guess and (eaten := _eaten(view, late, guess)):
-        return eaten
-    if len(late.values) < 8 or _falls(late, 0.02):
+    if guess and (penalty := eaten(view, late, guess)):
+        return penalty
+    if len(late.values) < 8 or falls(late, 0.02):
         return None
     never = _never_learned(view, late, guess) if guess else _never_fell(view, late)
-    return never or _stopped(view, late)
-
-
-def _eaten(view: View, late: Curve, guess: Guess) -> Sign | None:
-    """A sign where a kernel has all but vanished, and the loss is no better than guessing."""
-    if not view.has("weight_rms") or not len(first := view.early("weight_rms", 0)):
-        return None
-    left = np.where(view.where("weight_rms", "kernel"), view.latest("weight_rms") / first[0], 1)
-    shrunk, row = view.limits["shrunk"], int(np.nan_to_num(left, nan=1).argmin())
-    if not (left[row] < shrunk and late.level() >= view.limits["level"] * guess.loss):
-        return None
-    name, share = view.rows("weight_rms")[row].name, float(left[row])
-    evidence = [
-        Evidence("size / first size", share, shrunk, "", "weight_rms", row=name),
-        Evidence("loss of the last 30 % of the steps", late.level(), guess.loss, "", "loss"),
-    ]
-    support = f"weight_rms: {quoted(name)} has {percent(share)} of its first size"
-    return _sign(
-        view,
-        "warning",
-        title("Decay leaves nothing of {}, and the loss is that of guessing", name),
-        evidence,
-        (Cause("weight decay or the penalty on weights is far too strong", "likely", support),),
-        (
-            Fix(
-                "Divide the penalty or the decay by 100.",
-                "kernel_regularizer = keras.regularizers.L2(1e-4)",
-            ),
-        ),
-        layers=(name,),
-    )
-
-
-def _falls(late: Curve, share: float) -> bool:
-    """Whether it fell by more than that share, and by more than noise explains."""
-    slope, error = late.trend()
-    return -slope * late.steps > share * abs(late.level()) and -slope > 2 * error
+    return never or stopped(view, late)
 
 
 def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
@@ -163,7 +111,7 @@ def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
     worse = level > limits["above"] * guess.loss
     if worse and not level > 0.95 * start_level(view):
         return None  # weighted, or with much regularisation: it did fall
-    share = _share_of_kernels(view)
+    share = share_of_kernels(view)
     evidence = [
         Evidence("loss of the last 30 % of the steps", level, guess.loss, "", "loss"),
         Evidence("loss of always predicting the same", guess.loss, None, "", guess.signal),
@@ -171,30 +119,12 @@ def _never_learned(view: View, late: Curve, guess: Guess) -> Sign | None:
     if math.isfinite(share):
         label = "share of the gradient that goes to the kernels"
         evidence.append(Evidence(label, share, limits["blocked"], "", "gradient_norm"))
-    linear = _linear_cause(view)
+    linear = linear_cause(view)
     severe = worse or share < limits["blocked"] or linear
     severity: Severity = "warning" if severe else "info"
     head = f"The loss stays at {number(level)}; guessing gives {number(guess.loss)}"
-    causes = (*linear, *_never_causes(view, share, worse))
-    return _sign(view, severity, head, evidence, causes, (*(_BEND if linear else ()), _ONE_BATCH))
-
-
-def _linear_cause(view: View) -> tuple[Cause, ...]:
-    """That several layers in a row have no activation function, and so are worth one."""
-    fans = view.facts.get("kernel_fans") or {}
-    if len(fans) < 2 or not view.has("gradient_norm") or not view.facts.get("loss"):
-        return ()
-    # Inside of other layers, functions are not seen.
-    rows = [row for row in view.rows("gradient_norm") if row.role == "kernel"]
-    if not all(_PLAIN.fullmatch(row.name) for row in rows):
-        return ()
-    if not all(head["activation"] for head in view.facts.get("outputs") or [{"activation": ""}]):
-        return ()  # what a `call` of one's own does is not seen
-    seen = "activation_nonfinite"
-    if view.has(seen) and view.where(seen, "hidden").any():
-        return ()
-    text = "no layer has an activation function: all of them together are one linear map"
-    return (Cause(text, "likely", "the model: no activation between its kernels"),)
+    causes = (*linear, *unlearned_causes(view, share, worse))
+    return plateau(view, severity, head, evidence, causes, (*(_BEND if linear else ()), _ONE_BATCH))
 
 
 def _never_fell(view: View, late: Curve) -> Sign | None:
@@ -205,8 +135,8 @@ def _never_fell(view: View, late: Curve) -> Sign | None:
         return None
     evidence = [Evidence("loss of the last 30 % of the steps", level, start, "", "loss")]
     head = f"The loss has not fallen since the start: {number(level)}"
-    causes = (*_never_causes(view, _share_of_kernels(view), worse=False), *_broadcast(view))
-    return _sign(view, "info", head, evidence, causes, (_ONE_BATCH,))
+    causes = (*unlearned_causes(view, share_of_kernels(view), worse=False), *broadcast_cause(view))
+    return plateau(view, "info", head, evidence, causes, (_ONE_BATCH,))
 
 
 def _start_error(view: View) -> float:
@@ -218,137 +148,10 @@ def _start_error(view: View) -> float:
     return 1.25 * deviation / math.sqrt(len(losses))  # a median's is 1.25 times that of a mean
 
 
-def _broadcast(view: View) -> tuple[Cause, ...]:
-    """That a loss of one's own may compare each target with each output, which Keras' do not."""
-    heads = view.facts.get("outputs") or []
-    if len(heads) != 1 or heads[0]["units"] != 1 or not _is_own(heads[0]["loss"]):
-        return ()
-    name = quoted(heads[0]["loss"])
-    return (Cause(f"{name} subtracts shapes (n,) and (n, 1), which makes (n, n) differences"),)
-
-
-def _is_own(loss: str) -> bool:
-    return bool(loss) and not loss.startswith(_OF_KERAS)
-
-
-def _share_of_kernels(view: View) -> float:
-    """Share of the gradient's norm that the largest kernel gradient has; NaN if unknown."""
-    if not (view.has("gradient_norm") and view.has("gradient_global_norm")):
-        return math.nan
-    kernels = view.past("gradient_norm", 10)[:, view.where("gradient_norm", "kernel")]
-    whole = view.past("gradient_global_norm", 10)[:, 0]
-    if not kernels.size or len(kernels) != len(whole):
-        return math.nan
-    return float(np.median(np.nan_to_num(kernels.max(axis=1) / whole)))
-
-
-def _never_causes(view: View, share: float, worse: bool) -> tuple[Cause, ...]:
-    blocked = Cause("no gradient reaches the weights")
-    if share < view.limits["blocked"]:
-        support = f"gradient_norm: the kernels get {number(share)} of the gradient"
-        blocked = Cause(blocked.text, "likely", support)
-    elif math.isfinite(share):
-        blocked = Cause(blocked.text, "ruled out")
-    unreachable = Cause("the output activation cannot reach the values of the labels")
-    return likely_first(
-        blocked,
-        *((unreachable,) if worse else ()),
-        Cause("the labels do not depend on the inputs, as far as this model can tell"),
-        Cause("the learning rate is far too low, or was far too high at the start"),
-    )
-
-
-def _stopped(view: View, late: Curve) -> Sign | None:
-    """Information where the loss fell once and stands still, far from nothing."""
-    level, start, limits = late.level(), untrained(view), view.limits
-    if late.steps < 500 or _falls(late, limits["flat"]) or not _rate_is_constant(view):
-        return None
-    if not limits["remains"] * start < level < limits["improved"] * start:
-        return None
-    if _validation_improves(view, late.first[0]):
-        return None
-    slope = late.trend()[0]
-    evidence = [
-        Evidence(
-            f"fall of the loss in the last {late.steps:.0f} steps, as a share of it",
-            -slope * late.steps / level,
-            limits["flat"],
-            "",
-            "loss",
-        ),
-        Evidence(
-            "loss of the last 30 % of the steps", level, limits["remains"] * start, "", "loss"
-        ),
-    ]
-    name = optimizer_class(view) or "Adam"
-    decay = (
-        "schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)\n"
-        f"optimizer = keras.optimizers.{name}(schedule)"
-    )
-    return _sign(
-        view,
-        "info",
-        f"The loss has stopped falling at {number(level)}",
-        evidence,
-        (
-            Cause("the learning rate, which was never lowered, is too high to get closer"),
-            Cause("the model is too small, or regularised too much, for the task"),
-            Cause("the rest is noise in the labels"),
-        ),
-        (
-            Fix("Lower the learning rate when the loss stands still, or let it decay.", decay),
-            Fix("If that gains nothing, try a larger model or less regularisation."),
-        ),
-    )
-
-
-def _rate_is_constant(view: View) -> bool:
-    rate = curve(view, "learning_rate").values
-    return bool(len(rate) and rate[-1] > 0.9 * rate.max())
-
-
-def _validation_improves(view: View, since: float) -> bool:
-    loss = curve(view, "validation_loss")
-    before, after = loss.until(since).values, loss.since(since).values
-    return bool(len(before) and len(after) and after.min() < 0.99 * before.min())
-
-
-def _sign(
-    view: View,
-    severity: Severity,
-    head: str,
-    evidence: list[Evidence],
-    causes: tuple[Cause, ...],
-    fixes: tuple[Fix, ...],
-    layers: tuple[str, ...] = (),
-) -> Sign:
-    at = view.record.step
-    return Sign(
-        severity=severity,
-        title=head,
-        layers=layers,
-        evidence=tuple(dataclasses.replace(item, step=at) for item in evidence),
-        causes=causes,
-        fixes=fixes,
-        harmless="There is nothing more to learn: random labels, or a loss with a high floor.",
-        check="The loss is clearly below what guessing gives, and falls.",
-    )
-
-
 _ROWS: Rows = {"variable": (kernel("dense/kernel", 80), kernel("dense_1/kernel", 16))}
 _BINARY = {"loss": "binary_crossentropy", "optimizer": "Adam"}
 _OWN_LOSS = {"loss": "my_mse", "outputs": [{"units": 1, "loss": "my_mse"}]}
 _LABELS: Measures = {"label_counts": lambda s: {"count": [100, 100]}}
-
-
-def _targets(step: int) -> dict[str, list[float]]:
-    values = {"count": 200.0, "mean": 50.0, "std": 20.0, "min": 1.0, "max": 99.0, "nonfinite": 0.0}
-    return {field: [value] for field, value in values.items()}
-
-
-def _noise(step: int) -> float:
-    return 0.02 * math.sin(2.4 * step)
-
 
 RULE = Rule(
     name="loss_plateau",
@@ -393,7 +196,7 @@ RULE = Rule(
         case(
             "random labels, on which a sound network can do no better",
             rows=_ROWS,
-            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            run={"loss": lambda s: 0.693 + ripple(s), "gradient_global_norm": lambda s: 0.1},
             variable={"gradient_norm": lambda s: [0.08, 0.05]},
             classes=_LABELS,
             facts=_BINARY,
@@ -401,7 +204,7 @@ RULE = Rule(
         ),
         case(
             "a noisy loss of one's own that falls slowly",
-            run={"loss": lambda s: 4.4 * 0.9995**s + 60 * _noise(s)},
+            run={"loss": lambda s: 4.4 * 0.9995**s + 60 * ripple(s)},
             facts=_OWN_LOSS,
             steps=800,
         ),
@@ -419,7 +222,7 @@ RULE = Rule(
         ),
         case(
             "a long stand before it learns at once",
-            run={"loss": lambda s: 0.69 + _noise(s) if s < 150 else 0.69 * 0.98 ** (s - 150)},
+            run={"loss": lambda s: 0.69 + ripple(s) if s < 150 else 0.69 * 0.98 ** (s - 150)},
             classes=_LABELS,
             facts=_BINARY,
             steps=400,
@@ -442,14 +245,14 @@ RULE = Rule(
         ),
         case(
             "rare labels that weigh more: the loss is of another scale than guessing",
-            run={"loss": lambda s: 0.67 + _noise(s)},
+            run={"loss": lambda s: 0.67 + ripple(s)},
             classes={"label_counts": lambda s: {"count": [980, 20]}},
             facts={**_BINARY, "sample_weights": True},
             steps=600,
         ),
         case(
             "one short epoch",
-            run={"loss": lambda s: 0.693 + _noise(s)},
+            run={"loss": lambda s: 0.693 + ripple(s)},
             classes=_LABELS,
             facts=_BINARY,
             steps=60,
@@ -459,7 +262,7 @@ RULE = Rule(
         case(
             "no layer bends anything",
             rows=_ROWS,
-            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            run={"loss": lambda s: 0.693 + ripple(s), "gradient_global_norm": lambda s: 0.1},
             variable={"gradient_norm": lambda s: [0.08, 0.05]},
             classes=_LABELS,
             facts={
@@ -476,38 +279,34 @@ RULE = Rule(
                 "kernel_fans": {"dense/kernel": [5, 16], "dense_1/kernel": [16, 1]},
             },
             steps=400,
-            severity="warning",
-            onset=261,
+            **found("warning", 261),
         ),
         case(
             "a loss of one's own that lies flat, below noisy first steps by a little",
-            run={"loss": lambda s: 4.4 + 60 * _noise(s) + (0.2 if s < 20 else 0)},
+            run={"loss": lambda s: 4.4 + 60 * ripple(s) + (0.2 if s < 20 else 0)},
             facts=_OWN_LOSS,
             steps=480,
-            severity="info",
-            onset=261,
+            **found("info", 261),
         ),
         case(
             "no gradient reaches the kernels",
             rows=_ROWS,
-            run={"loss": lambda s: 0.693 + _noise(s), "gradient_global_norm": lambda s: 0.1},
+            run={"loss": lambda s: 0.693 + ripple(s), "gradient_global_norm": lambda s: 0.1},
             variable={"gradient_norm": lambda s: [0, 0]},
             classes=_LABELS,
             facts=_BINARY,
             steps=400,
-            severity="warning",
-            onset=261,
+            **found("warning", 261),
         ),
         case(
             "a sigmoid cannot reach the targets",
             rows={**_ROWS, "feature": (Row("y[0]", role="target"),)},
-            run={"loss": lambda s: 2900 + 900 * _noise(s), "gradient_global_norm": lambda s: 1e-3},
+            run={"loss": lambda s: 2900 + 900 * ripple(s), "gradient_global_norm": lambda s: 1e-3},
             variable={"gradient_norm": lambda s: [8e-4, 5e-4]},
-            feature={"input_features": _targets},
+            feature=samples(50, 20, 1, 99, lambda s: 200),
             facts={"loss": "mse", "optimizer": "Adam"},
             steps=400,
-            severity="warning",
-            onset=261,
+            **found("warning", 261),
         ),
         case(
             "the penalty eats the weights, and the loss falls by nothing else",
@@ -517,20 +316,17 @@ RULE = Rule(
             classes=_LABELS,
             facts=_BINARY,
             steps=400,
-            severity="warning",
-            layers=("dense/kernel",),
-            onset=191,
+            **found("warning", 191, "dense/kernel"),
         ),
         case(
             "it fell, and stands still",
             run={
-                "loss": lambda s: 1.4 + 0.9 * 0.98**s + _noise(s),
+                "loss": lambda s: 1.4 + 0.9 * 0.98**s + ripple(s),
                 "learning_rate": lambda s: 0.05,
             },
             facts={"loss": "sparse_categorical_crossentropy", "optimizer": "SGD"},
             steps=1900,
-            severity="info",
-            onset=1661,
+            **found("info", 1661),
         ),
     ),
 )

@@ -51,7 +51,8 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import case, kernel
-from tensorboard_gradhealth.rules._loss import Doubles, overshoots, struck_at, untrained
+from tensorboard_gradhealth.rules._loss import Doubles, struck_at, untrained
+from tensorboard_gradhealth.rules._probes import overshoots
 from tensorboard_gradhealth.rules._support import likely_first
 from tensorboard_gradhealth.rules._view import View
 from tensorboard_gradhealth.rules._wording import lower_learning_rate, number, optimizer_class

@@ -55,27 +55,19 @@ A softplus or ReLU on targets that are never negative, and a sigmoid on targets 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Case, Measures, case, features
-from tensorboard_gradhealth.rules._heads import REACH, Fault, fault_of
+from tensorboard_gradhealth.rules._cases import Case, Measures, case, features, found, samples
+from tensorboard_gradhealth.rules._heads import Fault, fault_of
+from tensorboard_gradhealth.rules._regression import REGRESSION, fault_of_targets
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, quoted, title
+from tensorboard_gradhealth.rules._wording import quoted, title
 from tensorboard_gradhealth.types import SEVERITIES, Cause, Evidence, Fix, Row
 
-_REGRESSION = (
-    "mean_squared_error",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_logarithmic_error",
-    "huber",
-    "log_cosh",
-)
 _RELU = ("relu", "relu6")
 
 
@@ -169,120 +161,14 @@ def _end(head: Mapping[str, Any]) -> str:
 
 
 def _fault(view: View, head: Mapping[str, Any], outputs: int) -> Fault | None:
-    if head["loss"] not in _REGRESSION:
+    if head["loss"] not in REGRESSION:
         return fault_of(head) or _unreached_classes(view, head)
     if head["activation"] == "batch_softmax":
         return fault_of(head)
     if head["activation"] == "softmax" and head["units"] == 1:
         return fault_of(head)
     # Of several outputs it is not known which target belongs to which.
-    return _regression(view, head) if outputs == 1 and view.has("input_features") else None
-
-
-def _regression(view: View, head: Mapping[str, Any]) -> Fault | None:
-    is_target = np.flatnonzero(view.where("input_features", "target"))
-    fields = ("count", "mean", "std", "min", "max")
-    targets = {name: view.latest("input_features", name)[is_target] for name in fields}
-    # Before that many samples a range says little; without a spread the targets are a dummy.
-    if not (targets["count"] >= 2).any() or not (targets["std"] > 0).any():
-        return None
-    if len(is_target) == 1 and head["units"] > 1 and head["activation"] == "softmax":
-        return _shared_by_one_target(view, head, targets)
-    likeness = _class_likeness(targets)
-    one_answer = head["units"] == 1 or head["activation"] == "softmax"
-    if likeness > view.limits["classes"] and one_answer:
-        return _squared_classes(view, head, likeness)
-    if len(is_target) == 1 and head["units"] > 1:
-        return _broadcast(view, head)
-    return _out_of_reach(view, head, targets, [view.rows("input_features")[i] for i in is_target])
-
-
-def _class_likeness(targets: Mapping[str, Any]) -> float:
-    """Least variance of a target over that of one that is only 0 or 1, which is the largest.
-
-    0 if a target leaves that range.
-    """
-    low, high, mean = targets["min"], targets["max"], targets["mean"]
-    most = np.maximum(mean * (1 - mean), 1e-30)
-    within = (low == 0).all() and (high <= 1).all() and bool(high.any())
-    varies = high > low  # a class that did not come up yet says nothing
-    return float((targets["std"] ** 2 / most)[varies].min()) if within and varies.any() else 0.0
-
-
-def _squared_classes(view: View, head: Mapping[str, Any], least: float) -> Fault:
-    family = "Binary" if head["units"] == 1 else "Categorical"
-    logits = "from_logits=True" if head["activation"] == "linear" else ""
-    label, step = "variance of the targets / that of classes", view.record.step
-    return Fault(
-        "info",
-        f"{{}} learns classes under {head['loss']}",
-        "the targets are only 0 and 1, which is a classification",
-        "Use the cross-entropy, whose gradient does not fade where the model is wrong.",
-        f"model.compile(optimizer, keras.losses.{family}Crossentropy({logits}))",
-        Evidence(label, least, view.limits["classes"], "", "input_features", step),
-        "A squared error is wanted here (Brier score, least squares GAN, Q-learning).",
-    )
-
-
-def _shared_by_one_target(view: View, head: Mapping[str, Any], targets: Mapping[str, Any]) -> Fault:
-    """A softmax of which each unit is compared with the same target: it has no say in the sum."""
-    units, low, high = head["units"], float(targets["min"][0]), float(targets["max"][0])
-    numbers = low.is_integer() and high.is_integer() and low >= 0 and high < units
-    label, step = "output units for one target column", view.record.step
-    return Fault(
-        "error",
-        f"{{}} shares 1 out among {units} units, which are all compared with one target",
-        "whatever the target is, the sum of the outputs is 1, and nothing is learned from it",
-        "The targets are numbers of classes: use the cross-entropy that takes those."
-        if numbers
-        else "End with one linear unit for each target.",
-        'model.compile(optimizer, loss="sparse_categorical_crossentropy")'
-        if numbers
-        else "keras.layers.Dense(1)  # without an activation",
-        Evidence(label, units, 1, "", "input_features", step),
-        "Never: the loss pulls all units towards the same probability.",
-    )
-
-
-def _broadcast(view: View, head: Mapping[str, Any]) -> Fault:
-    step, units = view.record.step, head["units"]
-    label = "output units for one target column"
-    return Fault(
-        "warning",
-        f"All {units} units of {{}} are compared with one target column",
-        "the targets have one column, which the loss compares with each of the outputs",
-        "Give the model one output for each target.",
-        "model.add(keras.layers.Dense(1))",
-        Evidence(label, units, 1, "", "input_features", step),
-        "All outputs are to approach the same target.",
-    )
-
-
-def _out_of_reach(
-    view: View, head: Mapping[str, Any], targets: Mapping[str, Any], rows: list[Row]
-) -> Fault | None:
-    low, high = REACH.get(head["activation"], (-math.inf, math.inf))
-    spread = np.maximum(targets["std"], 1e-30)
-    below, above = (low - targets["min"]) / spread, (targets["max"] - high) / spread
-    worst = int(np.maximum(below, above).argmax())
-    if not max(below[worst], above[worst]) > view.limits["tolerance"]:
-        return None
-    over = bool(above[worst] > below[worst])
-    # How far the bulk of the targets reaches out, not its extremes alone.
-    mean = float(targets["mean"][worst])
-    bulk = ((mean - high) if over else (low - mean)) / float(spread[worst])
-    value, limit = (targets["max"], high) if over else (targets["min"], low)
-    label = f"{'largest' if over else 'smallest'} target"
-    name, step = head["activation"], view.record.step
-    return Fault(
-        "error" if bulk > -view.limits["unreachable"] else "warning",
-        f"Targets go {'above' if over else 'below'} {number(limit)}, where {name} of {{}} ends",
-        f"{name} gives values from {number(low)} to {number(high)} only",
-        "End with a linear unit, or scale the targets into that range.",
-        f"keras.layers.Dense({head['units'] or 'units'})  # without an activation",
-        Evidence(label, float(value[worst]), limit, "", "input_features", step, rows[worst].name),
-        "The targets that are out of reach are errors in the data.",
-    )
+    return fault_of_targets(view, head) if outputs == 1 and view.has("input_features") else None
 
 
 def _loss(view: View) -> tuple[Evidence, ...]:
@@ -325,11 +211,6 @@ def _head(
     }
 
 
-def _targets(mean: Any, std: Any, low: Any, high: Any) -> Measures:
-    shape = {"mean": mean, "std": std, "min": low, "max": high, "nonfinite": 0}
-    return {"input_features": lambda s: {"count": 32 * (s + 1), **shape}}
-
-
 def _regression_case(label: str, activation: str, feature: Measures, **expected: Any) -> Case:
     units = len(np.atleast_1d(feature["input_features"](0)["mean"]))
     return case(
@@ -348,7 +229,7 @@ def _class_case(label: str, facts: dict[str, Any], **expected: Any) -> Case:
 
 
 _CCE, _SCCE = "categorical_crossentropy", "sparse_categorical_crossentropy"
-_FOUND: Any = {"layers": ("dense_1",), "onset": 0}
+_ERROR, _WARNING = found("error", 0, "dense_1"), found("warning", 0, "dense_1")
 
 RULE = Rule(
     name="output_loss_mismatch",
@@ -383,8 +264,7 @@ RULE = Rule(
             _head("", _SCCE, 10, True, before="sigmoid", behind="batch_normalization"),
         ),
         _class_case(
-            "noise on outputs between 0 and 1",
-            _head("sigmoid", "my_loss", 10, behind="dropout"),
+            "noise on outputs between 0 and 1", _head("sigmoid", "my_loss", 10, behind="dropout")
         ),
         _class_case("a head that `call` computes", _head("", _SCCE, 10)),
         _class_case("an output of which nothing is known", {"outputs": [{"loss": ""}]}),
@@ -393,23 +273,23 @@ RULE = Rule(
         _class_case("margins", _head("tanh", "hinge")),
         _class_case("a softmax of a ReLU", _head("softmax", _SCCE, 5, before="relu")),
         _class_case("logits that Keras finds", _head("softmax", _SCCE, 10, True)),
-        _regression_case("a softmax for ten shares", "softmax", _targets([0.1] * 10, 0.1, 0, 0.7)),
-        _regression_case("standardised targets", "linear", _targets(0, 1, -4, 4)),
-        _regression_case("prices", "relu", _targets(30, 12, 0.5, 90)),
-        _regression_case("pixels", "sigmoid", _targets([0.4] * 3, 0.3, 0, 1)),
-        _regression_case("a tanh that is reached", "tanh", _targets(0, 0.5, -1.02, 1.01)),
-        _regression_case("classes", "sigmoid", _targets(0.5, 0.5, 0, 1)),
-        _regression_case("a dummy target", "linear", _targets(0, 0, 0, 0), units=8),
+        _regression_case("a softmax for ten shares", "softmax", samples([0.1] * 10, 0.1, 0, 0.7)),
+        _regression_case("standardised targets", "linear", samples(0, 1, -4, 4)),
+        _regression_case("prices", "relu", samples(30, 12, 0.5, 90)),
+        _regression_case("pixels", "sigmoid", samples([0.4] * 3, 0.3, 0, 1)),
+        _regression_case("a tanh that is reached", "tanh", samples(0, 0.5, -1.02, 1.01)),
+        _regression_case("classes", "sigmoid", samples(0.5, 0.5, 0, 1)),
+        _regression_case("a dummy target", "linear", samples(0, 0, 0, 0), units=8),
         case(
             "inputs are not targets",
             rows={"feature": features(2)},
-            feature=_targets([0, 5], 1, -4, 9),
+            feature=samples([0, 5], 1, -4, 9),
             facts=_head("sigmoid", "mean_squared_error"),
         ),
         case(
             "several outputs, of which none is known to go with a target",
             rows={"feature": (Row("y[0]", "", "target"), Row("y[1]", "", "target"))},
-            feature=_targets([0, 0.5], 1, [-4, 0], [4, 1]),
+            feature=samples([0, 0.5], 1, [-4, 0], [4, 1]),
             facts={"outputs": 2 * _head("sigmoid", "mean_squared_error")["outputs"]},
         ),
     ),
@@ -418,9 +298,7 @@ RULE = Rule(
             "classes of -1 and 1 for a sigmoid",
             run={"loss": lambda s: 0.7 - 0.1 * s},
             facts=_head("sigmoid", "binary_crossentropy"),
-            severity="error",
-            layers=("dense_1",),
-            onset=0,
+            **_ERROR,
         ),
         case(
             "a ReLU in front of the softmax has lost a class",
@@ -432,132 +310,73 @@ RULE = Rule(
             },
             facts=_head("softmax", _SCCE, 4, before="relu"),
             steps=300,
-            severity="warning",
-            layers=("dense_1",),
-            onset=0,
+            **_WARNING,
         ),
+        _class_case("a softmax over one unit", _head("softmax", "binary_crossentropy"), **_ERROR),
+        _class_case("logits taken for probabilities", _head("linear", _CCE, 10), **_ERROR),
+        _class_case("integer labels and no softmax", _head("linear", _SCCE, 10), **_WARNING),
+        _class_case("one unit for classes", _head("sigmoid", _SCCE), **_ERROR),
         _class_case(
-            "a softmax over one unit",
-            _head("softmax", "binary_crossentropy"),
-            severity="error",
-            **_FOUND,
-        ),
-        _class_case(
-            "logits taken for probabilities",
-            _head("linear", _CCE, 10),
-            severity="error",
-            **_FOUND,
-        ),
-        _class_case(
-            "integer labels and no softmax",
-            _head("linear", _SCCE, 10),
-            severity="warning",
-            **_FOUND,
-        ),
-        _class_case("one unit for classes", _head("sigmoid", _SCCE), severity="error", **_FOUND),
-        _class_case(
-            "sigmoids for classes that exclude each other",
-            _head("sigmoid", _CCE, 10),
-            severity="warning",
-            **_FOUND,
+            "sigmoids for classes that exclude each other", _head("sigmoid", _CCE, 10), **_WARNING
         ),
         _class_case(
             "a softmax twice",
             _head("softmax", "categorical_focal_crossentropy", 10, True),
-            severity="warning",
-            **_FOUND,
+            **_WARNING,
+        ),
+        _class_case("no sigmoid", _head("linear", "binary_crossentropy"), **_WARNING),
+        _class_case(
+            "a ReLU logit cannot say no", _head("relu", "binary_crossentropy", 1, True), **_WARNING
         ),
         _class_case(
-            "no sigmoid", _head("linear", "binary_crossentropy"), severity="warning", **_FOUND
-        ),
-        _class_case(
-            "a ReLU logit cannot say no",
-            _head("relu", "binary_crossentropy", 1, True),
-            severity="warning",
-            **_FOUND,
-        ),
-        _class_case(
-            "a softmax of a softmax",
-            _head("softmax", _SCCE, 10, before="softmax"),
-            severity="warning",
-            **_FOUND,
+            "a softmax of a softmax", _head("softmax", _SCCE, 10, before="softmax"), **_WARNING
         ),
         _class_case(
             "a softmax where several can be true",
             _head("softmax", "binary_crossentropy", 5),
-            severity="warning",
-            **_FOUND,
+            **_WARNING,
         ),
         _class_case(
             "probabilities that are normalised",
             _head("", _SCCE, 10, before="softmax", behind="batch_normalization"),
-            severity="warning",
-            **_FOUND,
+            **_WARNING,
         ),
         _class_case(
             "probabilities that are dropped",
             _head("softmax", _SCCE, 10, behind="dropout"),
-            severity="warning",
-            **_FOUND,
+            **_WARNING,
         ),
         _class_case(
             "a softmax over one unit that is dropped",
             _head("softmax", "binary_crossentropy", behind="dropout"),
-            severity="error",
-            **_FOUND,
+            **_ERROR,
         ),
-        _class_case(
-            "a softmax over the samples",
-            _head("batch_softmax", _SCCE, 10),
-            severity="error",
-            **_FOUND,
-        ),
-        _class_case("a count below 0", _head("linear", "poisson"), severity="error", **_FOUND),
-        _class_case("a margin above 0", _head("sigmoid", "hinge"), severity="warning", **_FOUND),
+        _class_case("a softmax over the samples", _head("batch_softmax", _SCCE, 10), **_ERROR),
+        _class_case("a count below 0", _head("linear", "poisson"), **_ERROR),
+        _class_case("a margin above 0", _head("sigmoid", "hinge"), **_WARNING),
+        _regression_case("a sigmoid on prices", "sigmoid", samples(30, 12, 0.5, 90), **_ERROR),
         _regression_case(
-            "a sigmoid on prices",
-            "sigmoid",
-            _targets(30, 12, 0.5, 90),
-            severity="error",
-            **_FOUND,
+            "a ReLU on standardised targets", "relu", samples([0, 0], 1, -3, 3), **_ERROR
         ),
         _regression_case(
-            "a ReLU on standardised targets",
-            "relu",
-            _targets([0, 0], 1, -3, 3),
-            severity="error",
-            **_FOUND,
-        ),
-        _regression_case(
-            "a few targets out of reach",
-            "sigmoid",
-            _targets(0.4, 0.1, 0, 1.5),
-            severity="warning",
-            **_FOUND,
+            "a few targets out of reach", "sigmoid", samples(0.4, 0.1, 0, 1.5), **_WARNING
         ),
         _regression_case(
             "a softmax for numbers of classes",
             "softmax",
-            _targets(4.5, 2.87, 0, 9),
+            samples(4.5, 2.87, 0, 9),
             units=10,
-            severity="error",
-            **_FOUND,
+            **_ERROR,
         ),
         _regression_case(
             "a softmax of two for the number of a class",
             "softmax",
-            _targets(0.5, 0.5, 0, 1),
+            samples(0.5, 0.5, 0, 1),
             units=2,
-            severity="error",
-            **_FOUND,
+            **_ERROR,
         ),
         _regression_case(
-            "ten outputs for one target",
-            "linear",
-            _targets(0, 1, -3, 3),
-            units=10,
-            severity="warning",
-            **_FOUND,
+            "ten outputs for one target", "linear", samples(0, 1, -3, 3), units=10, **_WARNING
         ),
     ),
 )

@@ -65,14 +65,25 @@ from __future__ import annotations
 import math
 from typing import Any
 
-import numpy as np
-
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, features, hidden, kernel
-from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale, loss_drop, median_loss
+from tensorboard_gradhealth.rules._cases import (
+    Case,
+    Measure,
+    Measures,
+    Rows,
+    case,
+    features,
+    found,
+    hidden,
+    kernel,
+    samples,
+)
+from tensorboard_gradhealth.rules._scale_damage import scale_damage
+from tensorboard_gradhealth.rules._support import WIDE, Scale, input_scale
 from tensorboard_gradhealth.rules._targets import large_targets
+from tensorboard_gradhealth.rules._tiny_inputs import STANDARDISE, blank, tiny
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import number, quoted, title
+from tensorboard_gradhealth.rules._wording import number, quoted, shown, title
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Row
 
 
@@ -82,8 +93,8 @@ def check(view: View) -> Sign | None:
         return targets
     if view.facts.get("input_normalised"):
         return None
-    if (blank := _blank(view)) is not None:
-        return blank
+    if (nothing := blank(view)) is not None:
+        return nothing
     scale = input_scale(view)
     if scale is None:
         raise NotEvaluated("no dense input feature that varies was recorded")
@@ -91,15 +102,20 @@ def check(view: View) -> Sign | None:
         raise NotEvaluated(f"{scale.count} samples seen; needs {view.limits['samples']:.0f}")
     evidence = _uneven(view, scale) or _large(view, scale)
     if evidence is None:
-        return _tiny(view, scale)
-    damage = _damage(view)
+        return tiny(view, scale)
+    return _sign(view, scale, evidence)
+
+
+def _sign(view: View, scale: Scale, evidence: Evidence) -> Sign:
+    damage = scale_damage(view)
     uneven = evidence.label.startswith("largest")
-    head = f"{{}} varies {number(scale.ratio)} times as much as other inputs"
+    head = f"Inputs are large: values reach {number(scale.largest)}"
+    if uneven:
+        ratio = number(scale.ratio)
+        head = title(f"{{}} varies {ratio} times as much as other inputs", scale.row)
     return Sign(
         severity="error" if damage else "warning",
-        title=title(head, scale.row)
-        if uneven
-        else f"Inputs are large: values reach {number(scale.largest)}",
+        title=head,
         layers=scale.wide if uneven else (),
         onset=0,
         evidence=(evidence, *_context(view, scale, uneven), *damage),
@@ -109,94 +125,6 @@ def check(view: View) -> Sign | None:
         check="The standard deviations of the features lie within a factor of 10, and the first "
         "loss is near that of guessing (ln K for K balanced classes).",
     )
-
-
-def _blank(view: View) -> Sign | None:
-    """A sign if every input was 0 so far, although not every label is the same."""
-    fields = ("count", "min", "max", "std")
-    count, low, high, std = (view.latest("input_features", field) for field in fields)
-    inputs, targets = (view.where("input_features", role) for role in ("input", "target"))
-    enough = view.limits["samples"] <= np.min(count[inputs], initial=np.inf) < np.inf
-    if not enough or len(view.past("input_features", 2)) < 2:
-        return None
-    if not ((low[inputs] == 0) & (high[inputs] == 0)).all() or not _first_kernel_idles(view):
-        return None
-    if not ((std[targets] > 0).any() or _several_classes(view)):
-        return None
-    step, samples = view.record.step, float(count[inputs].min())
-    support = "gradient_norm: the first kernel gets none, as of inputs that are 0"
-    return Sign(
-        severity="error",
-        title="Every input is 0",
-        onset=0,
-        evidence=(
-            Evidence("largest input", 0.0, 0.0, "", "input_features", step),
-            Evidence("samples seen", samples, None, "", "input_features", step),
-        ),
-        causes=(
-            Cause("a cast to whole numbers, or scaling twice, leaves nothing", "likely", support),
-        ),
-        fixes=(
-            Fix(
-                "Look at what `fit` is given, and scale as floating point numbers.",
-                'print(x_train.min(), x_train.max())\nx_train = x_train.astype("float32") / 255',
-            ),
-        ),
-        harmless="The model is to learn how frequent the labels are, and nothing else.",
-        check="input_features shows a standard deviation above 0.",
-    )
-
-
-def _tiny(view: View, scale: Scale) -> Sign | None:
-    """A sign if all inputs are so small that the weights of the first layer get nowhere."""
-    limits, drop, step = view.limits, loss_drop(view), view.record.step
-    size = max(scale.rms, scale.widest_rms)
-    if not scale.largest < 5 * limits["tiny"]:
-        return None  # sparse: what counts is not small
-    if not (0 < size < limits["tiny"] and step >= limits["still"] and drop < limits["far"]):
-        return None
-    if view.where("input_features", "input").sum() < 2:
-        return None
-    fall = Evidence("fall of the loss / first loss", drop, limits["far"], "", "loss", step)
-    return Sign(
-        severity="warning",
-        title=f"Inputs are tiny: no value is over {number(scale.largest)}",
-        onset=0,
-        evidence=(
-            _evidence(view, "largest typical size of a feature", size, "tiny", scale.row),
-            fall,
-        ),
-        causes=(
-            Cause("the inputs are scaled twice", "likely", f"loss: {fall.label} {number(drop)}"),
-            Cause("features in a unit that makes small numbers of them"),
-        ),
-        fixes=(
-            Fix(
-                "Standardise the inputs inside the model.",
-                "normalize = keras.layers.Normalization()\nnormalize.adapt(x_train)\n"
-                "model = keras.Sequential([normalize, *model.layers])",
-            ),
-            Fix(
-                "Or scale once: in the data or in the model.",
-                'x_train = raw.astype("float32") / 255',
-            ),
-        ),
-        harmless="A layer inside the model brings the inputs to a common scale.",
-        check="The standard deviations of the features are near 1, and the loss falls.",
-    )
-
-
-def _several_classes(view: View) -> bool:
-    return view.has("label_counts") and int((view.latest("label_counts", "count") > 0).sum()) > 1
-
-
-def _first_kernel_idles(view: View) -> bool:
-    """Whether the first kernel has had no gradient at all, which all of its inputs being 0 does."""
-    if not view.has("gradient_norm"):
-        return False
-    kernels = np.flatnonzero(view.where("gradient_norm", "kernel"))
-    early = view.early("gradient_norm", field="max")
-    return bool(len(kernels) and len(early) and (early[:, kernels[0]] == 0).all())
 
 
 def _uneven(view: View, scale: Scale) -> Evidence | None:
@@ -231,73 +159,43 @@ def _context(view: View, scale: Scale, uneven: bool) -> tuple[Evidence, ...]:
     )
 
 
-def _damage(view: View) -> tuple[Evidence, ...]:
-    """What shows that the scale hurts; empty if nothing does."""
-    return tuple(found for found in (_high_loss(view), _dead_layer(view)) if found)
-
-
-def _high_loss(view: View) -> Evidence | None:
-    first, expected = median_loss(view, first=True), _expected_loss(view)
-    limit = view.limits["loss_ratio"]
-    if not first > limit * expected > 0:
-        return None
-    return Evidence("first loss / expected loss", first / expected, limit, "", "loss")
-
-
-def _dead_layer(view: View) -> Evidence | None:
-    if not view.has("dead_fraction") or not view.where("dead_fraction", "hidden").any():
-        return None
-    dead = np.where(view.where("dead_fraction", "hidden"), view.latest("dead_fraction"), 0)
-    worst, limit = int(np.nan_to_num(dead).argmax()), view.limits["dead"]
-    if not dead[worst] > limit:
-        return None
-    row, label = view.rows("dead_fraction")[worst].name, "share of units that are dead"
-    return Evidence(label, float(dead[worst]), limit, "", "dead_fraction", view.record.step, row)
-
-
-def _expected_loss(view: View) -> float:
-    """Entropy of the labels for a cross-entropy, else the loss after the first 20 steps."""
-    if "crossentropy" in str(view.facts.get("loss", "")) and view.has("label_counts"):
-        counts = view.latest("label_counts", "count")
-        share = counts[counts > 0] / counts[counts > 0].sum()
-        return float(-(share * np.log(share)).sum())
-    return median_loss(view) if view.record.step >= 20 else math.nan
-
-
 def _cause(scale: Scale, uneven: bool, damage: tuple[Evidence, ...]) -> Cause:
     text = "nothing scales the inputs"
     if uneven:
         text = f"{quoted(scale.row)} is in other units than the rest, and {text}"
-    if not damage:
-        return Cause(text)
-    return Cause(text, "likely", f"{damage[0].signal}: {damage[0].label} {number(damage[0].value)}")
+    return shown(text, damage)
 
 
 def _fixes(scale: Scale) -> tuple[Fix, ...]:
-    normalize = Fix(
-        "Standardise the inputs inside the model.",
-        "normalize = keras.layers.Normalization()\nnormalize.adapt(x_train)\n"
-        "model = keras.Sequential([normalize, *model.layers])",
-    )
     if scale.smallest >= 0 and 200 < scale.largest <= 255 and scale.ratio < 100:
-        return Fix("Bring image bytes to 0..1.", "keras.layers.Rescaling(1 / 255)"), normalize
-    return normalize, Fix(
+        return Fix("Bring image bytes to 0..1.", "keras.layers.Rescaling(1 / 255)"), STANDARDISE
+    return STANDARDISE, Fix(
         "Or scale the arrays.", "x_train = (x_train - x_train.mean(0)) / x_train.std(0)"
     )
 
 
-def _features(mean: Any, std: Any, low: Any, high: Any) -> Measures:
-    shape = {"mean": mean, "std": std, "min": low, "max": high, "nonfinite": 0}
-    return {"input_features": lambda s: {"count": 32 * (s + 1), **shape}}
+def _inputs(label: str, feature: Measures, count: int = 2, **given: Any) -> Case:
+    """A run of so many input features, of which nothing else is said."""
+    return case(label, rows={"feature": features(count)}, feature=feature, **given)
 
 
 _TARGET: Rows = {"feature": (Row("x[0]", "", "input"), Row("y[0]", "", "target"))}
+_HEAD = {"activation": "linear", "loss": "mean_squared_error", "units": 1}
+_REGRESSION = {"outputs": [_HEAD], "loss": "mse", "optimizer": "Adam"}
 
 
-def _regression(activation: str = "linear") -> dict[str, Any]:
-    head = {"activation": activation, "loss": "mean_squared_error", "units": 1}
-    return {"outputs": [head], "loss": "mse", "optimizer": "Adam"}
+def _regression(label: str, target: Measures, loss: Measure, **given: Any) -> Case:
+    """A run whose target is learnt with the mean squared error, unless something else is given."""
+    usual = {"rows": _TARGET, "facts": _REGRESSION}
+    return case(label, run={"loss": loss}, feature=target, **{**usual, **given})
 
+
+def _target(mean: float, std: float, low: float, high: float) -> Measures:
+    """Such a target, beside a standardised input."""
+    return samples([0, mean], [1, std], [-3, low], [3, high])
+
+
+_PRICES = _target(3000, 500, 1000, 5000)
 
 RULE = Rule(
     name="unscaled_inputs",
@@ -326,93 +224,76 @@ RULE = Rule(
     ),
     check=check,
     healthy=(
-        case(
+        _inputs(
             "standardised features with long tails",
-            rows={"feature": features(3)},
-            feature=_features(0, [1, 1.1, 0.9], [-4, -3, -90], [4, 3, 120]),
+            samples(0, [1, 1.1, 0.9], [-4, -3, -90], [4, 3, 120]),
+            3,
         ),
-        case(
-            "tiny features are odd, not harmful",
-            rows={"feature": features(2)},
-            feature=_features(0, [1, 1e-4], [-4, -4e-4], [4, 4e-4]),
+        _inputs(
+            "tiny features are odd, not harmful", samples(0, [1, 1e-4], [-4, -4e-4], [4, 4e-4])
         ),
-        case(
+        _inputs(
             "sparse indicators beside standardised features",
-            rows={"feature": features(5)},
-            feature=_features(0, [1, 0.05, 0.06, 0.03, 0.009], [-3, 0, 0, 0, 0], [3, 1, 1, 1, 1]),
+            samples(0, [1, 0.05, 0.06, 0.03, 0.009], [-3, 0, 0, 0, 0], [3, 1, 1, 1, 1]),
+            5,
         ),
-        case(
+        _inputs(
             "one word out of four thousand",
-            rows={"feature": features(4)},
+            samples([0.00025] * 4, 0.0158, 0, 1),
+            4,
             run={"loss": lambda s: 2.3},
-            feature=_features([0.00025] * 4, 0.0158, 0, 1),
             steps=200,
         ),
-        case(
+        _inputs(
             "tiny inputs that are learnt from",
-            rows={"feature": features(4)},
+            samples([0.001] * 4, 0.002, 0, 0.004),
+            4,
             run={"loss": lambda s: 2.3 * 0.99**s},
-            feature=_features([0.001] * 4, 0.002, 0, 0.004),
             steps=300,
         ),
-        case(
-            "a constant feature",
-            rows={"feature": features(2)},
-            feature=_features([0, 5], [1, 0], [-3, 5], [3, 5]),
-        ),
+        _inputs("a constant feature", samples([0, 5], [1, 0], [-3, 5], [3, 5])),
         case(
             "inputs that carry nothing, as there is nothing to tell apart",
             rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
             variable={"gradient_norm": lambda s: 0},
             classes={"label_counts": lambda s: {"count": [32, 0]}},
-            feature=_features(0, 0, 0, 0),
+            feature=samples(0, 0, 0, 0),
         ),
         case(
             "only the recorded features are 0",
             rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
             variable={"gradient_norm": lambda s: 0.3},
             classes={"label_counts": lambda s: {"count": [16, 16]}},
-            feature=_features(0, 0, 0, 0),
+            feature=samples(0, 0, 0, 0),
         ),
-        case(
-            "prices that are learnt",
-            rows=_TARGET,
-            run={"loss": lambda s: 9e6 * 0.99**s + 1e4},
-            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
-            facts=_regression(),
-            steps=300,
-        ),
-        case(
+        _regression("prices that are learnt", _PRICES, lambda s: 9e6 * 0.99**s + 1e4, steps=300),
+        _regression(
             "prices that are learnt further while half of the run is over",
-            rows=_TARGET,
-            run={"loss": lambda s: 4e6 * 0.98**s + 1e4},
-            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
-            facts={**_regression(), "epochs": 10, "steps": 20},
+            _PRICES,
+            lambda s: 4e6 * 0.98**s + 1e4,
+            facts={**_REGRESSION, "epochs": 10, "steps": 20},
             steps=200,
         ),
-        case(
+        _regression(
             "targets in the hundreds that a long run reaches",
-            rows=_TARGET,
-            run={"loss": lambda s: max(28400 - 30 * s, 2600)},
-            feature=_features([0, 156], [1, 77], [-3, 25], [3, 346]),
-            facts={**_regression(), "epochs": 60, "steps": 22},
+            _target(156, 77, 25, 346),
+            lambda s: max(28400 - 30 * s, 2600),
+            facts={**_REGRESSION, "epochs": 60, "steps": 22},
             steps=300,
         ),
-        case(
+        _regression(
             "targets in the hundreds, whose batches differ by more than the first steps gain",
-            rows=_TARGET,
-            run={"loss": lambda s: max(300 - 0.003 * s * s, 16) + 10 * math.sin(2.4 * s + 4)},
-            feature=_features([0, 300], [1, 60], [-3, 120], [3, 480]),
-            facts={**_regression(), "epochs": 30, "steps": 84},
+            _target(300, 60, 120, 480),
+            lambda s: max(300 - 0.003 * s * s, 16) + 10 * math.sin(2.4 * s + 4),
+            facts={**_REGRESSION, "epochs": 30, "steps": 84},
             steps=400,
         ),
-        case(
+        _regression(
             "a last layer whose bias begins at the mean of the targets",
-            rows=_TARGET,
-            run={"loss": lambda s: 56 - 0.03 * s},
-            feature=_features([0, 172], [1, 72], [-3, 25], [3, 480]),
+            _target(172, 72, 25, 480),
+            lambda s: 56 - 0.03 * s,
             facts={
-                **_regression(),
+                **_REGRESSION,
                 "outputs": [{"activation": "linear", "loss": "mean_absolute_error", "units": 1}],
                 "loss": "mae",
                 "epochs": 10,
@@ -420,29 +301,25 @@ RULE = Rule(
             },
             steps=100,
         ),
-        case(
+        _regression(
             "moderate targets that cannot be learnt",
-            rows=_TARGET,
-            run={"loss": lambda s: 600.0},
-            feature=_features([0, 20], [1, 9], [-3, 1], [3, 60]),
-            facts=_regression(),
+            _target(20, 9, 1, 60),
+            lambda s: 600.0,
             steps=300,
         ),
-        case(
+        _regression(
             "large counts under a Poisson loss",
-            rows=_TARGET,
-            run={"loss": lambda s: 1200.0},
-            feature=_features([0, 300], [1, 90], [-3, 1], [3, 600]),
+            _target(300, 90, 1, 600),
+            lambda s: 1200.0,
             facts={
                 "outputs": [{"activation": "exponential", "loss": "poisson", "units": 1}],
                 "loss": "poisson",
             },
             steps=300,
         ),
-        case(
+        _inputs(
             "the first layer normalises",
-            rows={"feature": features(2)},
-            feature=_features([0.5, 500], [0.3, 290], 0, [1, 1000]),
+            samples([0.5, 500], [0.3, 290], 0, [1, 1000]),
             facts={"input_normalised": True},
         ),
     ),
@@ -452,90 +329,69 @@ RULE = Rule(
             rows={"feature": features(2), "variable": (kernel("dense/kernel"),)},
             variable={"gradient_norm": lambda s: 0},
             classes={"label_counts": lambda s: {"count": [16, 16]}},
-            feature=_features(0, [0, 0], 0, 0),
-            severity="error",
-            onset=0,
+            feature=samples(0, [0, 0], 0, 0),
+            **found("error", 0),
         ),
-        case(
+        _inputs(
             "a feature a thousand times wider",
-            rows={"feature": features(2)},
+            samples([0.5, 500], [0.29, 290], 0, [1, 1000]),
             run={"loss": lambda s: 109 if s < 20 else 0.7},
             classes={"label_counts": lambda s: {"count": [50, 50]}},
-            feature=_features([0.5, 500], [0.29, 290], 0, [1, 1000]),
             facts={"loss": "binary_crossentropy"},
-            severity="error",
-            layers=("x[1]",),
-            onset=0,
+            **found("error", 0, "x[1]"),
         ),
         case(
             "it has killed units",
             rows={"feature": features(2), "activation": (hidden("dense", 16),)},
             activation={"dead_fraction": lambda s: 0.6},
-            feature=_features([0.5, 500], [0.29, 290], 0, [1, 1000]),
-            severity="error",
-            layers=("x[1]",),
-            onset=0,
+            feature=samples([0.5, 500], [0.29, 290], 0, [1, 1000]),
+            **found("error", 0, "x[1]"),
         ),
-        case(
+        _inputs(
             "image bytes that are divided by 255 twice",
-            rows={"feature": features(4)},
+            samples([0.001] * 4, 0.002, 0, 0.004),
+            4,
             run={"loss": lambda s: 2.3},
-            feature=_features([0.001] * 4, 0.002, 0, 0.004),
             steps=200,
-            severity="warning",
-            onset=0,
+            **found("warning", 0),
         ),
-        case(
+        _inputs(
             "image bytes that train all the same",
-            rows={"feature": features(4)},
+            samples([120] * 4, 70, 0, 255),
+            4,
             run={"loss": lambda s: 2.3},
-            feature=_features([120] * 4, 70, 0, 255),
-            severity="warning",
-            onset=0,
+            **found("warning", 0),
         ),
-        case(
+        _regression(
             "targets in the thousands",
-            rows=_TARGET,
-            run={"loss": lambda s: 9.2e6 - 4e3 * s},
-            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
-            facts={**_regression(), "input_normalised": True},
+            _PRICES,
+            lambda s: 9.2e6 - 4e3 * s,
+            facts={**_REGRESSION, "input_normalised": True},
             steps=100,
-            severity="warning",
-            layers=("y[0]",),
-            onset=0,
+            **found("warning", 0, "y[0]"),
         ),
-        case(
+        _regression(
             "targets that the run is too short to reach",
-            rows=_TARGET,
-            run={"loss": lambda s: 28400 - 30 * s},
-            feature=_features([0, 156], [1, 77], [-3, 25], [3, 346]),
-            facts={**_regression(), "epochs": 20, "steps": 22},
+            _target(156, 77, 25, 346),
+            lambda s: 28400 - 30 * s,
+            facts={**_REGRESSION, "epochs": 20, "steps": 22},
             steps=80,
-            severity="warning",
-            layers=("y[0]",),
-            onset=0,
+            **found("warning", 0, "y[0]"),
         ),
-        case(
+        _regression(
             "targets of which only the mean is learnt",
-            rows=_TARGET,
-            run={"loss": lambda s: 9e6 * 0.95**s + 2.1e5},
-            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
-            facts={**_regression(), "epochs": 20, "steps": 20},
+            _PRICES,
+            lambda s: 9e6 * 0.95**s + 2.1e5,
+            facts={**_REGRESSION, "epochs": 20, "steps": 20},
             steps=400,
-            severity="warning",
-            layers=("y[0]",),
-            onset=0,
+            **found("warning", 0, "y[0]"),
         ),
-        case(
+        _regression(
             "targets whose gradients throw the weights away",
-            rows=_TARGET,
-            run={"loss": lambda s: 9.2e6 * 30**s},
-            feature=_features([0, 3000], [1, 500], [-3, 1000], [3, 5000]),
-            facts=_regression(),
+            _PRICES,
+            lambda s: 9.2e6 * 30**s,
             steps=6,
-            severity="warning",
-            layers=("y[0]",),
-            onset=0,
+            **found("warning", 0, "y[0]"),
         ),
     ),
 )

@@ -55,14 +55,8 @@ import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
 from tensorboard_gradhealth.rules._cases import Measure, case, kernel
-from tensorboard_gradhealth.rules._loss import (
-    UPHILL_AT,
-    Doubles,
-    first_loss,
-    overshoots,
-    untrained,
-    uphill,
-)
+from tensorboard_gradhealth.rules._loss import UPHILL_AT, Doubles, first_loss, untrained, uphill
+from tensorboard_gradhealth.rules._probes import beyond_stability, least_margin, overshoots
 from tensorboard_gradhealth.rules._support import (
     learning_rate_cause,
     likely_first,
@@ -70,7 +64,12 @@ from tensorboard_gradhealth.rules._support import (
     recent_loss_drop,
 )
 from tensorboard_gradhealth.rules._view import View
-from tensorboard_gradhealth.rules._wording import lower_learning_rate, number, optimizer_class
+from tensorboard_gradhealth.rules._wording import (
+    decay_code,
+    lower_learning_rate,
+    number,
+    optimizer_class,
+)
 from tensorboard_gradhealth.types import Cause, Evidence, Fix, Severity
 
 
@@ -84,7 +83,7 @@ def check(view: View) -> Sign | None:
     rho = overshoots(view, 2 * probes)
     over = len(rho) >= probes and bool((rho[-probes:] > limits["overshoot"]).all())
     over = over and not median_loss(view) < limits["converged"] * untrained(view)
-    margin = _margin(view)
+    margin = least_margin(view, int(limits["margin_probes"]))
     if not (over or margin > limits["margin"]):
         return None
     lost = over and bool(np.median(rho) > limits["overshoot"]) and _stands_still(view)
@@ -144,13 +143,6 @@ def _uphill_sign(severity: Severity, head: str, evidence: Evidence, cause: Cause
     )
 
 
-def _margin(view: View) -> float:
-    """The smallest of the last margins; NaN if there are too few."""
-    count = int(view.limits["margin_probes"])
-    past = view.past("stability_margin", count) if view.has("stability_margin") else np.empty(0)
-    return float(past.min()) if len(past) == count else math.nan
-
-
 def _stands_still(view: View) -> bool:
     learned = median_loss(view) < view.limits["learned"] * untrained(view)
     return not learned and recent_loss_drop(view) < view.limits["progress"]
@@ -185,20 +177,17 @@ def _sign(view: View, severity: Severity, rho: Doubles | None, margin: float) ->
 def _causes(view: View, margin: float) -> tuple[Cause, ...]:
     rate = learning_rate_cause(view)
     if margin > view.limits["margin"]:
-        support = f"stability_margin: {number(margin)} times the limit of this optimizer"
-        rate = Cause(rate.text, "likely", support)
+        rate = Cause(rate.text, "likely", beyond_stability(margin))
     return likely_first(rate, Cause("the momentum is too high for that learning rate"))
 
 
 def _fixes(view: View) -> tuple[Fix, ...]:
-    name = optimizer_class(view) or "SGD"
-    decay = (
-        "schedule = keras.optimizers.schedules.CosineDecay(learning_rate, decay_steps)\n"
-        f"optimizer = keras.optimizers.{name}(schedule)"
-    )
     return (
         lower_learning_rate(view, 0.1),
-        Fix("Or let it decay, so that later, narrower valleys are not overshot.", decay),
+        Fix(
+            "Or let it decay, so that later, narrower valleys are not overshot.",
+            decay_code(view, "SGD"),
+        ),
     )
 
 
@@ -220,11 +209,7 @@ RULE = Rule(
         "learned": 0.5,
         "converged": 0.05,
     },
-    explained_by=(
-        "unscaled_inputs",
-        "poor_initialization",
-        "learning_rate_too_high",
-    ),
+    explained_by=("unscaled_inputs", "poor_initialization", "learning_rate_too_high"),
     references=(
         "Cohen et al. 2021, Gradient Descent on Neural Networks Typically Occurs at the Edge of "
         "Stability (arXiv 2103.00065)",
@@ -266,10 +251,7 @@ RULE = Rule(
         ),
         case(
             "converged: what is left of the gradient is noise",
-            run={
-                "loss": lambda s: 0.01 + 2.3 * 0.95**s,
-                "step_overshoot": _probed(0.5, 1.3),
-            },
+            run={"loss": lambda s: 0.01 + 2.3 * 0.95**s, "step_overshoot": _probed(0.5, 1.3)},
             steps=500,
         ),
         case(

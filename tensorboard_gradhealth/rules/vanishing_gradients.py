@@ -45,7 +45,7 @@ from __future__ import annotations
 import numpy as np
 
 from tensorboard_gradhealth.rules._base import NotEvaluated, Rule, Sign
-from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel
+from tensorboard_gradhealth.rules._cases import Measures, Rows, case, kernel, samples
 from tensorboard_gradhealth.rules._flow import embeddings_in_front, passed_kernels
 from tensorboard_gradhealth.rules._loss import guessing
 from tensorboard_gradhealth.rules._support import (
@@ -174,11 +174,6 @@ def _variables(ratio: float, update: float) -> Measures:
     }
 
 
-def _standardised(step: int) -> dict[str, list[float]]:
-    values = {"count": 200.0, "mean": 0.0, "std": 1.0, "min": -3.0, "max": 3.0, "nonfinite": 0.0}
-    return {field: [value] for field, value in values.items()}
-
-
 _ROWS: Rows = {"variable": tuple(kernel(f"dense_{i}/kernel") for i in range(3))}
 _ATTENTION: Rows = {
     "variable": tuple(
@@ -280,7 +275,7 @@ RULE = Rule(
             rows={**_ROWS, "feature": (Row("y[0]", role="target"),)},
             variable=_variables(2e-6, 2e-3),
             run={"loss": lambda s: 1.0 + 1.2 * 0.98**s},
-            feature={"input_features": _standardised},
+            feature=samples(0, 1, -3, 3, lambda s: 200),
             facts={"loss": "mse"},
             steps=250,
             severity="warning",
