@@ -108,6 +108,11 @@ def fit_eager(folder: Path) -> None:
     assert "dead_fraction" in fitted(folder, "standard", run_eagerly=True)
 
 
+def fit_many_at_once(folder: Path) -> None:
+    """Several steps in each call of TensorFlow, the last one with fewer."""
+    assert "dead_fraction" in fitted(folder, "standard", steps_per_execution=3, jit_compile=False)
+
+
 def fit_full(folder: Path) -> None:
     names = fitted(folder, "full", jit_compile=False)
     assert {"hessian_top_eigenvalue", "gradient_noise_scale", "update_cosine"} <= names, names
@@ -177,6 +182,7 @@ CHECKS: tuple[Callable[[Path], None], ...] = (
     fit_in_graph,
     fit_compiled,
     fit_eager,
+    fit_many_at_once,
     fit_full,
     fit_mixed,
     custom_loop,
