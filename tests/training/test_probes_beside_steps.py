@@ -99,6 +99,18 @@ def steps_at_once(mode: str) -> int:
 
 
 @pytest.mark.slow
+def test_where_keras_cannot_split_an_execution_no_step_is_probed(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    monkeypatch.setattr(keras, "__version__", "3.6.0")
+    observed = fitted(tmp_path, dataset(31, size=128), **MODES["4 steps per execution"])
+    assert int(observed.optimizer.iterations) == 31
+    why = read_run(tmp_path).info().not_measured
+    assert "before Keras 3.7" in why["step_overshoot"]
+    assert {"gradient noise", "curvature"} <= why.keys()
+
+
+@pytest.mark.slow
 @pytest.mark.parametrize("mode", MODES)
 def test_probes_work_in_every_mode_and_lose_no_batch(mode: str, tmp_path: Path) -> None:
     data = dataset(31, size=128)  # of fewer examples, noise is all that is seen of a gradient

@@ -109,8 +109,12 @@ def fit_eager(folder: Path) -> None:
 
 
 def fit_many_at_once(folder: Path) -> None:
-    """Several steps in each call of TensorFlow, the last one with fewer."""
-    assert "dead_fraction" in fitted(folder, "standard", steps_per_execution=3, jit_compile=False)
+    """Several steps in each call of TensorFlow; the 20 of an epoch are a multiple of them.
+
+    Keras before 3.7 stops within a call where the data end, and which weights it has by then is up
+    to chance.
+    """
+    assert "dead_fraction" in fitted(folder, "standard", steps_per_execution=4, jit_compile=False)
 
 
 def fit_full(folder: Path) -> None:

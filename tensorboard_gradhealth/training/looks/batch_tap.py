@@ -10,11 +10,17 @@ from __future__ import annotations
 
 import functools
 import itertools
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import keras
 import tensorflow as tf
+
+from tensorboard_gradhealth.curvature.reasons import NotMeasurable
+
+_ENDS_EARLY = (3, 7)
+"""First version of Keras whose execution of several steps ends where the data do."""
 
 
 class BatchTap:
@@ -22,6 +28,18 @@ class BatchTap:
 
     def __init__(self, model: keras.Model) -> None:
         self._model = model
+
+    def need_single_steps(self) -> None:
+        """Makes sure that one step can be taken out of an execution of several.
+
+        Raises:
+          NotMeasurable: The functions of this Keras cannot take fewer steps than an execution has:
+            they fail, and end the epoch.
+        """
+        if int(self._model.steps_per_execution) > 1 and _keras_version() < _ENDS_EARLY:
+            raise NotMeasurable(
+                "before Keras 3.7, the steps of one execution cannot be taken apart"
+            )
 
     def catch(self, before: Callable[[Any], None], after: Callable[[], None]) -> None:
         """Lets `before` see the batch of the next step, and `after` know when it was taken.
@@ -57,6 +75,10 @@ def _again(batches: list[Any], iterator: Any) -> Iterator[Any]:
     variants = [tf.data.experimental.to_variant(dataset) for dataset in alone]
     again = [tf.data.experimental.from_variant(each, iterator.element_spec) for each in variants]
     return iter(functools.reduce(tf.data.Dataset.concatenate, again))
+
+
+def _keras_version() -> tuple[int, ...]:
+    return tuple(int(number) for number in re.findall(r"\d+", keras.__version__)[:2])
 
 
 def _around(

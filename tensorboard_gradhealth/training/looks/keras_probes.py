@@ -89,6 +89,7 @@ class KerasProbes:
 
     def _make(self, name: str) -> None:
         with self._guard.protect(name):
+            self._tap.need_single_steps()
             self._looks[name] = self._makers[name]()
         self._forget_failed()
 
