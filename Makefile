@@ -25,14 +25,14 @@ check: $(VENV)/.dev frontend ## Lint, check types and run the quick tests, in ab
 	$(BIN)/mypy
 	$(BIN)/python -m tools.docs --check
 	@echo "== quick tests"
-	$(BIN)/python -m pytest -q -n 2 --dist worksteal -m "not slow and not browser"
+	$(BIN)/python -m pytest -q -n auto --maxprocesses 4 --dist worksteal -m "not slow and not browser"
 	@echo "== frontend"
 	$(BIN)/python _build/frontend.py check
 
 test: check ## Run all tests: those of check, with a real TensorBoard, and in a browser
 	@echo "== tests with TensorBoard, training and a browser"
 	.ci/chromium
-	$(BIN)/python -m pytest -n 2 --dist loadscope -m "slow or browser"
+	$(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadscope -m "slow or browser"
 
 trust: $(VENV)/.dev ## Inject faults, fuzz requests and logs, in earnest, for an hour, and count them
 	$(BIN)/python -m tools.trust
