@@ -90,28 +90,24 @@ export function columnsOf({ steps, firstSteps }: Timeline, range: StepRange): St
   return from < 0 || to < from ? null : [from, to];
 }
 
-/** About `count` evenly spaced columns to label, each moved a little to a rounder step. */
+/** How much nearer than evenly spaced two labels may be, so that both can be round. */
+export const CLOSEST = 0.7;
+
+/** About `count` columns to label, in order: the roundest steps that are far enough apart. */
 export function stepTicks(steps: Float64Array, count: number): Tick[] {
   const last = steps.length - 1;
-  if (last < 0) return [];
-  const gap = Math.max(1, last / Math.max(1, count - 1));
+  const apart = CLOSEST * Math.max(1, last / Math.max(1, count - 1));
   const ticks: Tick[] = [];
-  for (let place = 0; place <= last + 0.5; place += gap) {
-    const column = roundestNear(steps, Math.min(last, Math.round(place)), Math.floor(gap / 4));
-    if (column !== ticks.at(-1)?.column) ticks.push({ column, step: steps[column] as number });
+  for (const { column, step } of roundestFirst(steps)) {
+    if (ticks.every((tick) => Math.abs(tick.column - column) >= apart))
+      ticks.push({ column, step });
   }
-  return ticks;
+  return ticks.sort((a, b) => a.column - b.column);
 }
 
-function roundestNear(steps: Float64Array, column: number, slack: number): number {
-  let best = column;
-  for (let offset = 1; offset <= slack; offset++) {
-    for (const other of [column - offset, column + offset]) {
-      const step = steps[other];
-      if (step !== undefined && roundness(step) > roundness(steps[best] as number)) best = other;
-    }
-  }
-  return best;
+function roundestFirst(steps: Float64Array): Tick[] {
+  const all = Array.from(steps, (step, column) => ({ column, step, round: roundness(step) }));
+  return all.sort((a, b) => b.round - a.round || a.column - b.column);
 }
 
 /** Trailing zeros, and a half for a trailing five. */

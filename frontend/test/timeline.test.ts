@@ -62,6 +62,16 @@ describe('stepTicks', () => {
     expect(stepTicks(steps, 5).every(({ step }) => step % 100 === 0)).toBe(true);
   });
 
+  it('leaves out no round step between two others', () => {
+    const steps = Float64Array.of(...Array.from({ length: 51 }, (_, i) => i), 60, 70, 75);
+    expect(stepTicks(steps, 5).map(({ step }) => step)).toEqual([0, 10, 20, 30, 40, 50]);
+  });
+
+  it('keeps labels apart where windows get longer', () => {
+    const steps = Float64Array.from({ length: 66 }, (_, i) => (i <= 50 ? i : 50 + 10 * (i - 50)));
+    expect(stepTicks(steps, 6).map(({ step }) => step)).toEqual([0, 10, 20, 30, 40, 100, 200]);
+  });
+
   it('labels a single point once, and nothing when there is none', () => {
     expect(stepTicks(Float64Array.of(3), 5)).toEqual([{ column: 0, step: 3 }]);
     expect(stepTicks(new Float64Array(), 5)).toEqual([]);
