@@ -284,9 +284,7 @@ class Session:
         self._actions.run(self.findings)
 
     def _record(self, window: Window) -> Record:
-        # What is sampled is not in every window, and then holds as it was.
-        sorted_in = self._columns.sort(window.values)
-        signals = {n: each for n, each in sorted_in.items() if (each != NOT_MEASURED).any()}
+        signals = self._columns.sort(window.values)
         if window.last_step >= self._next_running:
             signals.update(self._running())
             self._next_running = int(window.last_step * RUNNING_GROWTH) + 1
