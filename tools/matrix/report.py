@@ -18,9 +18,9 @@ _HEAD = """<!-- Written by `make matrix`; do not edit. -->
 `make matrix` installed and tested these combinations, each in a separate environment with the
 package as built for a release. The checks cover `fit` in graph mode, compiled by XLA, eagerly, with
 several steps per execution, in half precision and with curvature, each with a bit-for-bit
-comparison of the weights with a training without the callback; custom training loops; summaries of tensors and of arrays; all routes of
-TensorBoard with both of its loaders; and the command line. Without TensorFlow, they cover
-everything that does not need it.
+comparison of the weights with a training without the callback; custom training loops; summaries of
+tensors and of arrays; all routes of TensorBoard with both of its loaders; and the command line.
+Without TensorFlow, they cover everything that does not need it.
 
 """
 
