@@ -23,7 +23,7 @@ def test_a_row_opens_its_layer_and_the_single_steps_before_a_finding(tab: Tab) -
         expect(layer).to_contain_text(title)
     expect(layer).to_contain_text("usual in healthy training")
     tab.get("flights").get_by_text("before GH401").click()
-    expect(tab.get("strip").locator(".step-axis")).to_contain_text("23")
+    expect(tab.get("strip").locator(".step-axis")).to_contain_text("30")
     expect(tab.get("strip").locator(".step-axis")).not_to_contain_text("190")
     layer.get_by_role("button", name="Towards the output").click()
     expect(layer).to_contain_text("dense_1/kernel")
