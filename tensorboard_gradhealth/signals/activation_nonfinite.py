@@ -6,6 +6,7 @@ import numpy as np
 
 from tensorboard_gradhealth.lazy import tf
 from tensorboard_gradhealth.signals._base import Array, OutputContext, Signal, Tensor
+from tensorboard_gradhealth.signals._rarely import rarely
 from tensorboard_gradhealth.types import SignalSpec
 
 
@@ -17,7 +18,7 @@ def measure(context: OutputContext) -> Tensor:
 
     if context.sound is None:
         return look()
-    return tf.cond(context.sound, lambda: tf.zeros([len(context.outputs)]), look)
+    return rarely(context.sound, lambda: tf.zeros([len(context.outputs)]), look)
 
 
 def measure_numpy(context: OutputContext) -> Array:

@@ -37,6 +37,12 @@ def test_layers_chooses_what_is_measured_by_name(tmp_path: Path) -> None:
     np.testing.assert_allclose(together, np.linalg.norm(norms, axis=1), rtol=1e-5)
 
 
+def test_activations_are_searched_for_nan_without_any_other_signal_of_them(tmp_path: Path) -> None:
+    fit(tmp_path, signals=["activation_nonfinite"])
+    searched = read_run(tmp_path).series("activation_nonfinite").values[:, :, 0]
+    assert searched.tolist() == [[0.0]] * 3
+
+
 def test_validation_and_metrics_are_in_the_record_of_the_epochs_last_step(tmp_path: Path) -> None:
     model = fit(tmp_path, epochs=3)
     run = read_run(tmp_path)

@@ -116,7 +116,7 @@ class ActivationHooks:
 
     def install(self, patches: Patches) -> None:
         """Hooks every layer that applies an activation function or may feed one."""
-        if not self._instrument.wants("activation"):
+        if not (self._instrument.wants("activation") or self._instrument.wants("output")):
             return
         for layer in keras_model.inner_layers(self._model):
             if isinstance(layer, ACTIVATION_LAYERS):

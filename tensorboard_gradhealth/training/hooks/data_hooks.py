@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from typing import Any
 
 import keras
@@ -67,11 +68,10 @@ class DataHooks:
             self.unseen = "the loss does not compare one tensor of labels with one of outputs"
             return
         self.unseen = ""
-        counted = one_hot_labels(self._loss, y, y_pred)
-        rows = []
-        if counted is not None and counted.shape[-1] <= MAX_CLASSES:
-            rows = [Row(str(i), role="label") for i in range(counted.shape[-1])]
-            self._instrument.running("class", "y", rows, lambda: counted)
+        rows = [Row(str(i), role="label") for i in range(classes_told_apart(self._loss, y_pred))]
+        if rows:
+            one_hot = functools.partial(one_hot_labels, self._loss, y, len(rows))
+            self._instrument.running("class", "y", rows, one_hot)
         context = PredictionContext(self._loss, y, y_pred, self._from_logits)
         self._instrument.predictions(rows, context)
 
@@ -96,14 +96,20 @@ def named_tensors(name: str, nested: Any) -> list[tuple[str, Tensor]]:
     return [(name, nested)] if isinstance(nested, tf.Tensor) else []
 
 
-def one_hot_labels(loss: str, y: Tensor, y_pred: Tensor) -> Tensor | None:
-    """Returns float32 `[n, classes]`, or `None` where `loss` does not compare classes."""
-    classes = y_pred.shape[-1]
+def classes_told_apart(loss: str, y_pred: Tensor) -> int:
+    """Returns how many classes `loss` compares; 0 where it compares none, or too many to log."""
+    classes = int(y_pred.shape[-1] or 0)
+    if loss == "binary_crossentropy":
+        return 2 if classes == 1 else 0
+    compares = loss in ("sparse_categorical_crossentropy", "categorical_crossentropy")
+    return classes if compares and classes <= MAX_CLASSES else 0
+
+
+def one_hot_labels(loss: str, y: Tensor, classes: int) -> Tensor:
+    """Returns float32 `[n, classes]`, for a `loss` that tells so many classes apart."""
     if loss == "sparse_categorical_crossentropy":
         return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), classes)
     if loss == "categorical_crossentropy":
         return tf.reshape(tf.cast(y, tf.float32), [-1, classes])
-    if loss == "binary_crossentropy" and classes == 1:
-        positive = tf.reshape(tf.cast(y, tf.float32), [-1, 1])
-        return tf.concat([1.0 - positive, positive], axis=1)
-    return None
+    positive = tf.reshape(tf.cast(y, tf.float32), [-1, 1])
+    return tf.concat([1.0 - positive, positive], axis=1)

@@ -17,11 +17,11 @@ SOON = 20
 SAMPLE_EVERY = 10
 """Steps from one that is measured in full to the next, once `DENSE_STEPS` are over, at least."""
 
-SHARE = 100
+SHARE = 20
 STRETCH = 5
-"""Intervals grow with the run, to a hundredth of it, until they are five times as long.
+"""Intervals grow with the run, to a twentieth of it, until they are five times as long.
 
-So what happens is seen within a hundredth of the run's length, early and late, while a long run,
+So what happens is seen within a twentieth of the run's length, early and late, while a long run,
 where time matters, is slowed less and less.
 """
 
