@@ -73,6 +73,17 @@ def test_a_million_steps_stay_in_the_budget_and_hide_nothing(tmp_path: Path) -> 
     assert {r.first_nonfinite_step for r in records if r.step < 800_567} == {-1}
 
 
+def test_a_record_leaves_out_what_was_sampled_at_none_of_its_steps(tmp_path: Path) -> None:
+    training = Training(tmp_path)
+    rows = training.healthy(71)
+    for name in ("weight_rms", "gradient_norm"):  # the former is sampled, the latter never left out
+        rows[51:61, training.ring.slots[name].columns] = NOT_MEASURED
+    training.take(rows)
+    training.session.finish()
+    at = {record.step: set(record.signals) for record in read_run(tmp_path).records()}
+    assert at[70] - at[60] == {"weight_rms"}
+
+
 @pytest.mark.parametrize("at_once", [1, 7, 64])
 def test_a_flight_holds_each_of_the_last_steps_before_a_finding(
     at_once: int, tmp_path: Path

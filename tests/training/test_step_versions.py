@@ -29,7 +29,7 @@ def steps_measured(log_dir: Path, loop: loops.Loop, step: Callable[..., Any]) ->
     found: dict[str, Any] = {}
     for record in read_run(log_dir).records():
         for name in ("gradient_norm", "loss", "update_ratio", "weight_rms", "zero_fraction"):
-            if (record.signals[name][:, 0] != NOT_MEASURED).any():
+            if name in record.signals and (record.signals[name][:, 0] != NOT_MEASURED).any():
                 found.setdefault(name, []).append(record.step)
     return found
 

@@ -89,6 +89,7 @@ class Session:
         self._measured = signals
         self._others = others
         self._signals = {signal.spec.name: signal.spec for signal in signals}
+        self._sampled = {each.spec.name for each in signals if each.cadence == "sample"}
         self._recorder = recorder
         self._instrument = instrument
         self._folder = folder
@@ -285,6 +286,9 @@ class Session:
 
     def _record(self, window: Window) -> Record:
         signals = self._columns.sort(window.values)
+        for name in self._sampled & signals.keys():
+            if (signals[name] == NOT_MEASURED).all():
+                del signals[name]  # it was sampled at none of these steps, and holds as it was
         if window.last_step >= self._next_running:
             signals.update(self._running())
             self._next_running = int(window.last_step * RUNNING_GROWTH) + 1
