@@ -51,20 +51,42 @@ export function alignColumns(timeline: Timeline, steps: Float64Array): Int32Arra
 
 /**
  * The same for a map. A signal that is measured now and then has no point in most columns: its
- * last one holds until the next, and no longer than the longest pause that the signal made.
+ * last one holds until the next, and no longer than the longest pause that the signal made. Of one
+ * that has a point in most columns a pause is held if those beside it are about as long, as where a
+ * run is measured ever more seldom; else something was not measured.
  */
 export function heldColumns(timeline: Timeline, steps: Float64Array): Int32Array {
   const sources = alignColumns(timeline, steps);
+  if (steps.length < 2) return sources;
   const hits = sources.reduce((count, source) => count + (source < 0 ? 0 : 1), 0);
-  if (steps.length < 2 || 2 * hits > sources.length) return sources;
-  const pauses = steps.map((step, index) => step - (steps[index - 1] ?? step));
-  const longest = Math.max(...pauses);
+  const ends = 2 * hits > sources.length ? usualPauses(steps) : longestPause(steps);
   let source = -1;
   return sources.map((_, column) => {
     const at = timeline.steps[column] as number;
     while (source + 1 < steps.length && (steps[source + 1] as number) <= at) source++;
-    return source >= 0 && at - (steps[source] as number) < longest ? source : -1;
+    const since = at - (steps[source] ?? at);
+    return source >= 0 && since <= (ends[source] as number) ? source : -1;
   });
+}
+
+/** For each point for how many steps it may hold: less than the longest pause. */
+function longestPause(steps: Float64Array): Float64Array {
+  return new Float64Array(steps.length).fill(Math.max(...pausesOf(steps)) - 1);
+}
+
+/** The same, where a pause is not held that is more than twice as long as those beside it. */
+function usualPauses(steps: Float64Array): Float64Array {
+  const pauses = pausesOf(steps);
+  return steps.map((_, index) => {
+    const beside = Math.max(pauses[index - 1] ?? 0, pauses[index + 1] ?? 0);
+    const pause = pauses[index] ?? beside;
+    return pause <= 2 * beside ? pause - 1 : 0;
+  });
+}
+
+/** After each point but the last one. */
+function pausesOf(steps: Float64Array): Float64Array {
+  return steps.slice(1).map((step, index) => step - (steps[index] as number));
 }
 
 /** Whether both have the same windows. */

@@ -35,6 +35,14 @@ describe('a signal that is measured now and then', () => {
     expect(held(0, 1, 2, 5, 6, 7)).toEqual([0, 1, 2, -1, -1, 3, 4, 5, -1, -1]);
   });
 
+  it('that is measured ever more seldom holds from one time to the next', () => {
+    expect(held(0, 1, 2, 3, 4, 6, 8)).toEqual([0, 1, 2, 3, 4, 4, 5, 5, 6, 6]);
+  });
+
+  it('that is measured at most windows and then no more does not seem to go on', () => {
+    expect(held(0, 1, 2, 3, 4, 5)).toEqual([0, 1, 2, 3, 4, 5, -1, -1, -1, -1]);
+  });
+
   it('that was measured once does not seem to go on', () => {
     expect(held(3).filter((source) => source >= 0)).toHaveLength(1);
   });
