@@ -89,20 +89,31 @@ class Timeline:
 def held(values: Floats) -> Floats:
     """Fills the pauses of a signal that is measured now and then: its last value holds.
 
-    It holds no longer than the longest pause between two values, and only where fewer than half
-    of the columns have one: elsewhere a gap is a gap.
+    It holds no longer than the longest pause between two values. Where more than half of the
+    columns have one, only pauses hold that are at most twice as long as one beside them, as those
+    of a signal that is sampled ever more seldom: elsewhere a gap is a gap.
 
     Args:
       values: `[columns, rows]`.
     """
     measured = np.flatnonzero((values != NOT_MEASURED).any(axis=1))
-    if len(measured) < 2 or 2 * len(measured) > len(values):
+    if len(measured) < 2:
         return values
-    longest = int(np.diff(measured).max())
+    pauses = np.diff(measured)
+    many = 2 * len(measured) > len(values)
+    length = _usual(pauses) if many else np.full(len(measured), pauses.max())
     before = np.searchsorted(measured, np.arange(len(values)), side="right") - 1
-    source = measured[np.maximum(before, 0)]
-    holds = (before >= 0) & (np.arange(len(values)) - source < longest)
-    return np.where(holds[:, np.newaxis], values[source], NOT_MEASURED).astype(np.float32)
+    last = np.maximum(before, 0)
+    holds = (before >= 0) & (np.arange(len(values)) - measured[last] < length[last])
+    return np.where(holds[:, np.newaxis], values[measured[last]], NOT_MEASURED).astype(np.float32)
+
+
+def _usual(pauses: npt.NDArray[np.intp]) -> npt.NDArray[np.intp]:
+    """Returns for how many columns each value holds, with those `pauses` after all but the last."""
+    around = np.concatenate([[0], pauses, [0]])
+    beside = np.maximum(around[:-2], around[2:])
+    held_pauses = np.where(pauses <= 2 * beside, pauses, 1)
+    return np.append(held_pauses, pauses[-1])
 
 
 def _roundest(steps: list[int], column: int, slack: int) -> int:

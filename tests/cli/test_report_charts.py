@@ -32,6 +32,23 @@ def test_signals_of_any_cadence_share_the_columns() -> None:
     assert held(placed[:, np.newaxis])[:, 0].tolist() == [7.0, 7.0, 7.0, 8.0, 8.0, 8.0]
 
 
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ([1, 4], [None, 1, 1, 1, 4, 4, 4, None, None, None]),
+        ([0, 1, 2, 5, 6, 7], [0, 1, 2, None, None, 5, 6, 7, None, None]),  # a gap is a gap
+        ([0, 1, 2, 3, 4, 6, 8], [0, 1, 2, 3, 4, 4, 6, 6, 8, 8]),  # sampled ever more seldom
+        ([0, 1, 2, 3, 4, 5], [0, 1, 2, 3, 4, 5, None, None, None, None]),
+        ([3], [None, None, None, 3, None, None, None, None, None, None]),
+    ],
+)
+def test_between_two_samples_the_last_one_holds(at: list[int], expected: list[float]) -> None:
+    values = np.full((10, 1), NOT_MEASURED, np.float32)
+    values[at, 0] = at
+    shown = [None if value == NOT_MEASURED else value for value in held(values)[:, 0].tolist()]
+    assert shown == expected
+
+
 def test_of_a_long_log_neighbours_are_joined_and_no_extreme_is_lost() -> None:
     values = np.ones(1000)
     values[417] = 9.0
