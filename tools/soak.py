@@ -69,7 +69,7 @@ def train(log_dir: str, pause: float) -> None:
     model.fit(*data, epochs=10**9, verbose=0, callbacks=callbacks, validation_data=data)
 
 
-def soak(hours: float, pause: float = 0.01) -> str:
+def soak(hours: float, pause: float = 0.05) -> str:
     """Trains for so long, looks at the panel all the while, and returns what was seen."""
     with tempfile.TemporaryDirectory() as log_dir, tensorboard(Path(log_dir)) as server:
         viewers = set(_children(os.getpid()))
