@@ -173,13 +173,21 @@ def struck_at(view: View, times: float) -> int | None:
     return int(steps[-1, 0]) if calm else None
 
 
-@until_new("loss", "predicted_change", "update_ratio", "step_overshoot")
 def uphill(view: View) -> float | None:
     """Rise of the loss in the first steps over the fall that they should bring, if it is that.
 
     It is where the first eight steps or more were short, and raised the loss steadily, and by about
     what they should have taken from it; else None.
     """
+    rise = _early_rise(view)
+    if rise is None or (len(rho := overshoots(view, 5, after=-1)) and np.median(rho) < 1):
+        return None
+    return rise
+
+
+@until_new("loss", "predicted_change", "update_ratio", early=True)
+def _early_rise(view: View) -> float | None:
+    """What `uphill` returns, whatever the probes say."""
     needed = ("loss", "predicted_change", "update_ratio")
     if not all(view.has(signal) for signal in needed):
         return None
@@ -192,8 +200,6 @@ def uphill(view: View) -> float | None:
     calm = int(wild[0]) if len(wild) else len(loss)
     loss, gain = loss[:calm], gain[:calm]
     if (calm <= UPHILL_AT and not len(wild)) or calm < 8 or not np.isfinite(loss).all():
-        return None
-    if len(rho := overshoots(view, 5, after=-1)) and np.median(rho) < 1:
         return None
     quarters = [float(np.median(part)) for part in np.array_split(loss, 4)]
     rise = quarters[-1] - quarters[0]

@@ -24,6 +24,7 @@ _USUAL_RATE = {"SGD": 0.1, "Adagrad": 0.1, "Adadelta": 1.0, "Ftrl": 0.1}
 _USUAL_RATE_OF_OTHERS = 1e-3
 
 
+@until_new("update_ratio")
 def moving_ratio(view: View) -> float:
     """Update ratio that 80 % of the kernels do not exceed, of late; NaN if there are none."""
     ratio = view.past("update_ratio", 20)[:, _kernels(view)].astype(np.float64)

@@ -70,13 +70,13 @@ def _first_kernel_idles(view: View) -> bool:
 
 def tiny(view: View, scale: Scale) -> Sign | None:
     """A sign if all inputs are so small that the weights of the first layer get nowhere."""
-    limits, drop, step = view.limits, loss_drop(view), view.record.step
-    size = max(scale.rms, scale.widest_rms)
+    limits, size = view.limits, max(scale.rms, scale.widest_rms)
     if not scale.largest < 5 * limits["tiny"]:
         return None  # sparse: what counts is not small
-    if not (0 < size < limits["tiny"] and step >= limits["still"] and drop < limits["far"]):
+    if not (0 < size < limits["tiny"] and view.record.step >= limits["still"]):
         return None
-    if view.where("input_features", "input").sum() < 2:
+    drop = loss_drop(view)
+    if not drop < limits["far"] or view.where("input_features", "input").sum() < 2:
         return None
     return _tiny_sign(view, scale, size, drop)
 

@@ -103,9 +103,11 @@ def _comparable(view: View) -> npt.NDArray[np.bool_]:
 def _spikes(
     view: View, norm: npt.NDArray[np.float64], usual: float, steps: npt.NDArray[np.int64]
 ) -> list[_Spike]:
+    if not (norm > view.limits["factor"] * usual).any():
+        return []
     logs = np.log(norm)
-    deviation = 1.4826 * max(float(np.median(np.abs(logs - np.median(logs)))), 0.1)
-    z = (logs - np.median(logs)) / deviation
+    distance = logs - np.median(logs)
+    z = distance / (1.4826 * max(float(np.median(np.abs(distance))), 0.1))
     start = view.early(_SIGNAL, FIRST_STEPS)
     floor = view.limits["above_start"] * float(np.median(start)) if len(start) else 0.0
     high = (z > view.limits["z"]) & (norm > view.limits["factor"] * usual) & (norm > floor)

@@ -25,4 +25,11 @@ SPEC = SignalSpec(
     fields=("count",),
     description="How many of the samples looked at so far carried each class.",
 )
-SIGNAL = Signal(SPEC, phase="class", cost="standard", measure=measure, measure_numpy=measure_numpy)
+SIGNAL = Signal(
+    SPEC,
+    phase="class",
+    cost="standard",
+    measure=measure,
+    measure_numpy=measure_numpy,
+    cadence="sample",
+)

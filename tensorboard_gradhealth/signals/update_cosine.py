@@ -31,4 +31,4 @@ SPEC = SignalSpec(
     "over up to 256 of its elements (standard error of 1/16). Near 1, steps add up; near 0, each "
     "goes its own way; near -1, each undoes the one before, which is a step size too large.",
 )
-SIGNAL = Signal(SPEC, phase="direction", cost="full", measure=measure)
+SIGNAL = Signal(SPEC, phase="direction", cost="full", measure=measure, cadence="sample")

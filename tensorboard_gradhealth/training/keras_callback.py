@@ -144,7 +144,8 @@ class HealthCallback(keras.callbacks.Callback):
         self._session: Session | None = None
         self._hooks: KerasHooks | None = None
         self._probes: KerasProbes | None = None
-        self._first_batch = self._last_batch = -1
+        self._batch: int | None = None  # under way, of this epoch
+        self._begun = 0.0  # when it was handed to Keras, in seconds
         self._steps = 0
         self._sampling = SampleCadence(0)
         self._untold = 0  # steps that the session has not heard of
@@ -256,41 +257,51 @@ class HealthCallback(keras.callbacks.Callback):
 
     @_guarded
     def on_epoch_begin(self, epoch: int, logs: Any = None) -> None:
-        self._last_batch = -1
+        self._end_execution()
+
+    # There is no `on_train_batch_end`: Keras would wait for the results of each step to call it.
 
     @_guarded
     def on_train_batch_begin(self, batch: int, logs: Any = None) -> None:
+        if self._batch is not None and self._probes is not None:
+            self._probes.trained(time.perf_counter() - self._begun)
+            self._count(batch - self._batch)
         self._tell_session()
         in_place = self._hooks is not None and self._hooks.in_place
-        if not (in_place or self._hook(self.model)):
-            return
+        if in_place or self._hook(self.model):
+            self._prepare()
+            self._batch = batch
+        self._begun = time.perf_counter()
+
+    def _prepare(self) -> None:
+        """Chooses what the next step measures."""
         assert self._hooks is not None and self._probes is not None
         probed = self._probes.due(self._steps)
         full = probed or self._sampling.due(self._steps)
+        if self._sampling.near(self._steps):
+            self._hooks.note()
         self._hooks.measure(lean=not full)
         if full:
             self._sampling.measured(self._steps)
         if probed:
             self._probes.attach(self._steps)
-        self._first_batch = batch
-        self._begun = time.perf_counter()
-
-    @_guarded
-    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
-        assert self._probes is not None
-        self._probes.trained(time.perf_counter() - self._begun)
-        taken, self._last_batch = batch - self._last_batch, batch
-        if batch == self._first_batch:
-            # Older versions of Keras say where an execution of several steps began.
-            taken = max(taken, int(self.model.steps_per_execution))
-        self._steps += taken
-        self._untold += taken
 
     @_guarded
     def on_epoch_end(self, epoch: int, logs: Any = None) -> None:
+        self._end_execution()
         if self._session is not None:
             self._session.epoch(_numbers(logs or {}))
             self._tell_session()
+
+    def _end_execution(self) -> None:
+        """Counts the steps of an epoch's last execution, which nobody tells of."""
+        self._batch = None
+        if self._session is not None:
+            self._count(self._recorder.taken - self._steps)
+
+    def _count(self, steps: int) -> None:
+        self._steps += steps
+        self._untold += steps
 
     def _tell_session(self) -> None:
         """Lets the session read the steps that were taken.

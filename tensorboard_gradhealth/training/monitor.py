@@ -220,6 +220,8 @@ class HealthMonitor:
             )
         if self._broken or self._session is None:
             return function(*args, **kwargs)
+        if self._sampling.near(self._steps):
+            self._hooks.note()
         lean = None if self._sampling.due(self._steps) else self._versions.lean(function)
         with self._hooks.recording(lean is not None):
             result = (lean or function)(*args, **kwargs)

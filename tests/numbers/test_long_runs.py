@@ -8,15 +8,15 @@ import tensorflow as tf
 
 from tensorboard_gradhealth.signals import all_signals
 from tensorboard_gradhealth.signals._base import RunningContext, Signal
-from tensorboard_gradhealth.training.device.instrument import RUNNING_EVERY
 from tensorboard_gradhealth.training.host.past import join
 from tensorboard_gradhealth.training.host.windows import Fold, WindowFolder
+from tensorboard_gradhealth.training.looks.cadence import SAMPLE_EVERY, STRETCH
 from tensorboard_gradhealth.types import NOT_MEASURED
 
 pytestmark = pytest.mark.slow
 
 STEPS = 1_000_000
-LOOKS = STEPS // RUNNING_EVERY
+LOOKS = STEPS // (SAMPLE_EVERY * STRETCH)
 AT_ONCE = 64
 """Steps that a monitor reads together."""
 

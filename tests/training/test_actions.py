@@ -85,7 +85,7 @@ def test_a_fault_of_an_action_is_reported_once_and_the_others_are_called(tmp_pat
     note = Note()
     with pytest.warns(MonitorWarning, match=r"call_home.*no route.*large_loss.*goes on") as reports:
         train(tmp_path, 1, *[500] * 9, 1, *[500] * 9, actions=[Call(call_home), note])
-    assert len(reports) == 1
+    assert [report.category for report in reports].count(MonitorWarning) == 1
     assert len(note.seen) == 2
 
 

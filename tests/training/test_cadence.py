@@ -54,6 +54,6 @@ def test_the_longer_a_run_the_fewer_of_its_steps_are_measured_in_full() -> None:
             cadence.measured(step)
     intervals = dict(zip(measured, np.diff(measured), strict=False))
     assert measured[: DENSE_STEPS + 1] == [*range(DENSE_STEPS), DENSE_STEPS + 9]
-    assert all(interval == 10 for step, interval in intervals.items() if 60 <= step < 200)
-    assert all(interval <= step / 20 for step, interval in intervals.items() if step > 200)
-    assert all(interval == 50 for step, interval in intervals.items() if step > 1000)
+    assert all(interval == 10 for step, interval in intervals.items() if 60 <= step < 100)
+    assert all(interval <= step / 10 for step, interval in intervals.items() if step > 100)
+    assert all(interval == 50 for step, interval in intervals.items() if step > 500)

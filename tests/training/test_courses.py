@@ -84,16 +84,25 @@ def test_a_model_that_is_compiled_anew_is_described_anew(tmp_path: Path) -> None
 
 
 @pytest.mark.slow
-def test_an_execution_of_several_steps_is_counted_by_its_beginning_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """As older versions of Keras count them."""
-    model, callback = linear(steps_per_execution=5), observer(tmp_path)
-    ended = callback.on_train_batch_end
-    by_beginning = lambda batch, logs=None: ended(callback._first_batch, logs)  # noqa: E731
-    monkeypatch.setattr(callback, "on_train_batch_end", by_beginning)
-    fit(model, [callback], 40)
+@pytest.mark.parametrize("at_once", [5, 3, 8])  # of the five steps of an epoch
+def test_executions_of_several_steps_are_counted_whole(at_once: int, tmp_path: Path) -> None:
+    callback = observer(tmp_path)
+    fit(linear(steps_per_execution=at_once), [callback], 40)
+    assert callback._steps == 200
     assert covered(tmp_path) == list(range(200))
+
+
+def test_steps_of_an_interrupted_epoch_are_counted(tmp_path: Path) -> None:
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+            if batch == 2:
+                raise KeyboardInterrupt
+
+    model, callback = linear(), observer(tmp_path)
+    with pytest.raises(KeyboardInterrupt):
+        fit(model, [callback, Interrupt()], 1)
+    fit(model, [callback], 2)
+    assert callback._steps == 3 + 10
 
 
 def test_a_second_callback_says_that_it_measures_nothing(tmp_path: Path) -> None:

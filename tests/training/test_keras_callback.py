@@ -243,6 +243,13 @@ def test_a_directory_that_cannot_be_written_is_refused_by_name(tmp_path: Path) -
         gradhealth.HealthCallback(tmp_path / "file" / "run")
 
 
+def test_keras_need_not_wait_for_the_results_of_each_step() -> None:
+    # It waits where any callback has this method; on an accelerator, that is at every step.
+    assert (
+        gradhealth.HealthCallback.on_train_batch_end is keras.callbacks.Callback.on_train_batch_end
+    )
+
+
 def test_a_copy_is_a_callback_of_the_same_arguments(tmp_path: Path) -> None:
     """As tuners make one for each trial."""
     copied = copy.deepcopy(gradhealth.HealthCallback(tmp_path, preset="light", verbose=0))

@@ -48,8 +48,7 @@ def _band(healthy: tuple[float | None, float | None] | None) -> str:
 
 _BESIDE_STEPS = {
     "start": "once, before the first step",
-    "feature": "10 steps, then 1 in 100",
-    "class": "10 steps, then 1 in 100",
+    "feature": "1 step in 10, in long runs 50",
     "epoch": "at the end of an epoch",
     "trial": "1 step in 100, in long runs 500",
     "halves": "1 step in 100, in long runs 500",

@@ -38,10 +38,6 @@ Tensor = Any
 
 ALL = re.compile("")
 
-RUNNING_STEPS = 10
-"""Running statistics look at each of the first steps, then at one step in `RUNNING_EVERY`."""
-RUNNING_EVERY = 100
-
 
 class Instrument:
     """Runs signals on one training step after the other.
@@ -137,16 +133,15 @@ class Instrument:
         self._measure("output", names, OutputContext.of(outputs))
 
     def outputs_behind(
-        self, loss: Tensor, names: Sequence[str], outputs: Sequence[Callable[[], Tensor]]
+        self, sound: Tensor, names: Sequence[str], outputs: Sequence[Callable[[], Tensor]]
     ) -> None:
-        """Measures the full outputs of activations where `loss`, that they led to, is not finite.
+        """Measures the full outputs of activations where what they led to is not finite.
 
         Args:
-          loss: float, of any shape.
+          sound: bool `[]`: whether it is finite.
           names: A rows.
           outputs: A functions that return the outputs, `[batch, ..., units]`.
         """
-        sound = tf.reduce_all(tf.math.is_finite(loss))
         self._measure("output", names, OutputContext(outputs, sound))
 
     def activations(self, names: Sequence[str], context: ActivationContext) -> None:
@@ -179,25 +174,28 @@ class Instrument:
         phase: Phase,
         group: str,
         rows: Sequence[Row],
-        samples: Callable[[], Tensor],
-        suspect: Tensor | bool = False,
+        samples: Callable[[bool], Tensor],
+        suspect: Tensor | None = None,
     ) -> None:
-        """Adds samples to the running statistics, on the steps that look at them.
+        """Adds samples to the running statistics, on the steps that are measured in full.
 
         Args:
           phase: `feature` or `class`.
           group: Name of the tensor that the samples come from.
           rows: What the columns of the samples stand for.
-          samples: Returns float32 `[n, rows]`; called inside the branch that needs it.
-          suspect: bool `[]`: whether these samples must be looked at on any step.
+          samples: Returns float32 `[n, rows]`: all of them, or a few if its argument is false.
+          suspect: bool `[]`: whether all must be looked at, and on any step; `None` if never.
         """
-        step = self._recorder.steps
-        due = (step < RUNNING_STEPS) | tf.equal(step % RUNNING_EVERY, 0) | suspect
-        for signal in self._signals:
+        for signal in self._active():
             if signal.phase == phase:
                 self.add_rows(signal.spec.axis, rows)
                 state = self._running_state(signal, group, len(rows))
-                tf.cond(due, partial(_add_samples, signal, state, samples), lambda: False)
+                add = partial(_add_samples, signal, state, samples)
+                usual: Callable[[], bool] = _add_nothing if self.lean else partial(add, False)
+                if suspect is None:
+                    usual()
+                else:
+                    tf.cond(suspect, partial(add, True), usual)
 
     def read_running(self) -> dict[str, npt.NDArray[np.float32]]:
         """Returns the running statistics, float32 `[rows, fields]` by signal name."""
@@ -241,6 +239,12 @@ class Instrument:
         return groups[group]
 
 
-def _add_samples(signal: Signal, state: Any, samples: Callable[[], Tensor]) -> bool:
-    state.assign(signal.measure(RunningContext(samples(), state.read_value())))
+def _add_samples(
+    signal: Signal, state: Any, samples: Callable[[bool], Tensor], whole: bool
+) -> bool:
+    state.assign(signal.measure(RunningContext(samples(whole), state.read_value())))
     return True
+
+
+def _add_nothing() -> bool:
+    return False

@@ -108,6 +108,11 @@ class StepRecorder:
         """int64 `[]`: steps recorded so far."""
         return self._steps
 
+    @property
+    def taken(self) -> int:
+        """Steps recorded so far; waits for the last of them."""
+        return int(self._steps.numpy())
+
     def begin(self) -> None:
         """Starts a training step."""
         self._graph = current_graph()
@@ -145,7 +150,7 @@ class StepRecorder:
 
         Steps go on counting. What was not read by now is lost.
         """
-        self.read_steps = int(self._steps.numpy())
+        self.read_steps = self.taken
         self.slots = {}
         self._carriers = {}
         self._ring = None
@@ -156,7 +161,7 @@ class StepRecorder:
         Returns:
           The number of the first step returned, counted from 0, and float32 `[steps, columns]`.
         """
-        total = int(self._steps.numpy())
+        total = self.taken
         first = max(self.read_steps, total - self.capacity)
         self.read_steps = total
         if self._ring is None or first == total:
@@ -166,7 +171,7 @@ class StepRecorder:
 
     def latest(self, signal: str) -> dict[str, float]:
         """Returns what the newest step recorded of a signal, by row name; without what it lacks."""
-        step = int(self._steps.numpy()) - 1
+        step = self.taken - 1
         if self._ring is None or step < 0:
             return {}
         values = self._ring[step % self.capacity].numpy()

@@ -68,6 +68,7 @@ class ActivationHooks:
         # Linear layers of this step by the `id` of their output, which is kept alive beside them.
         self._producers: dict[int, tuple[Tensor, Any, Tensor]] = {}
         self._seen: list[_Seen] = []
+        self._searched = 0  # so many of them were searched for NaN
         self._call_graph: Any = None  # what a call of the model that is measured as one puts ops in
         self._output_layers = keras_model.output_layers(model)
 
@@ -76,6 +77,7 @@ class ActivationHooks:
         self._calls.clear()
         self._producers.clear()
         self._seen.clear()
+        self._searched = 0
 
     @contextlib.contextmanager
     def one_call(self) -> Iterator[None]:
@@ -91,22 +93,30 @@ class ActivationHooks:
         finally:
             self._call_graph = before
             self._seen.clear()
+            self._searched = 0
 
-    def finish(self, loss: Tensor | None = None) -> None:
+    def search(self, sound: Callable[[], Tensor]) -> None:
+        """Searches what was seen since the last search for NaN, where there may be any.
+
+        It computes activations once more, so it has to come before the weights are changed.
+
+        Args:
+          sound: Returns bool `[]`: whether what these activations led to is finite.
+        """
+        seen, self._searched = self._seen[self._searched :], len(self._seen)
+        if seen and self._instrument.measures("output"):
+            names = [each.row.name for each in seen]
+            self._instrument.outputs_behind(sound(), names, [each.again for each in seen])
+
+    def finish(self) -> None:
         """Measures what was seen in the step: activations of equal shape and function together.
 
         That makes hundreds of small ops into a few, both to trace and to run.
-
-        Args:
-          loss: float `[]`: what the step's activations led to, if it is known.
         """
-        if not self._seen:
-            return
-        names = [seen.row.name for seen in self._seen]
-        if loss is None:
-            self._instrument.outputs(names, [seen.outputs for seen in self._seen])
-        else:
-            self._instrument.outputs_behind(loss, names, [seen.again for seen in self._seen])
+        unsearched = self._seen[self._searched :]
+        if unsearched:
+            names = [seen.row.name for seen in unsearched]
+            self._instrument.outputs(names, [seen.outputs for seen in unsearched])
         groups: dict[Hashable, list[_Seen]] = {}
         for seen in self._seen:
             if seen.inputs is not None:
@@ -173,8 +183,9 @@ class ActivationHooks:
         if not (self._recorder.in_step or current_graph() is self._call_graph):
             # In a branch or a loop of the model: what is in there cannot be read from outside.
             outside, self._seen = self._seen[:-1], self._seen[-1:]
+            searched, self._searched = self._searched, 0
             self.finish()
-            self._seen = outside
+            self._seen, self._searched = outside, searched
 
     def _measure(self, group: list[_Seen]) -> None:
         names = [seen.row.name for seen in group]

@@ -17,6 +17,8 @@ from tensorboard_gradhealth.types import Row
 Tensor = Any
 
 MAX_CLASSES = 4096
+SAMPLE_ELEMENTS = 2**18
+"""About how many elements of an input are looked at in a step."""
 REGRESSION_LOSSES = frozenset(
     {
         "mse",
@@ -70,20 +72,16 @@ class DataHooks:
         self.unseen = ""
         rows = [Row(str(i), role="label") for i in range(classes_told_apart(self._loss, y_pred))]
         if rows:
-            one_hot = functools.partial(one_hot_labels, self._loss, y, len(rows))
-            self._instrument.running("class", "y", rows, one_hot)
+            labels = functools.partial(label_samples, self._loss, y, len(rows))
+            self._instrument.running("class", "y", rows, lambda whole: labels())
         context = PredictionContext(self._loss, y, y_pred, self._from_logits)
         self._instrument.predictions(rows, context)
 
     def _features(self, name: str, value: Tensor, role: str) -> None:
         rows = feature_rows(name, value.shape.as_list() if value.shape.rank else [], role)
-        self._instrument.running(
-            "feature",
-            name,
-            rows,
-            lambda: tf.reshape(tf.cast(value, tf.float32), [-1, len(rows)]),
-            suspect=~tf.math.is_finite(tf.reduce_sum(tf.cast(value, tf.float32))),
-        )
+        samples = functools.partial(_feature_samples, value, len(rows))
+        suspect = ~tf.math.is_finite(tf.reduce_sum(tf.cast(value, tf.float32)))
+        self._instrument.running("feature", name, rows, samples, suspect)
 
 
 def named_tensors(name: str, nested: Any) -> list[tuple[str, Tensor]]:
@@ -105,11 +103,25 @@ def classes_told_apart(loss: str, y_pred: Tensor) -> int:
     return classes if compares and classes <= MAX_CLASSES else 0
 
 
-def one_hot_labels(loss: str, y: Tensor, classes: int) -> Tensor:
-    """Returns float32 `[n, classes]`, for a `loss` that tells so many classes apart."""
+def label_samples(loss: str, y: Tensor, classes: int) -> Tensor:
+    """Returns float32 `[n, classes]`, for a `loss` that tells so many classes apart.
+
+    Each row has how often each class was among the labels of some of the samples.
+    """
     if loss == "sparse_categorical_crossentropy":
-        return tf.one_hot(tf.reshape(tf.cast(y, tf.int32), [-1]), classes)
+        labels = tf.reshape(tf.cast(y, tf.int32), [-1])
+        known = tf.where(labels < classes, labels, -1)  # of -1, nothing is counted
+        ones = tf.ones_like(labels, tf.float32)
+        return tf.math.unsorted_segment_sum(ones, known, classes)[tf.newaxis]
     if loss == "categorical_crossentropy":
         return tf.reshape(tf.cast(y, tf.float32), [-1, classes])
     positive = tf.reshape(tf.cast(y, tf.float32), [-1, 1])
     return tf.concat([1.0 - positive, positive], axis=1)
+
+
+def _feature_samples(value: Tensor, features: int, whole: bool) -> Tensor:
+    """Returns float32 `[n, features]` of a batch, or of its first samples if not `whole`."""
+    if not whole and value.shape.rank:
+        per_sample = value.shape[1:].num_elements() or features
+        value = value[: max(1, SAMPLE_ELEMENTS // per_sample)]
+    return tf.reshape(tf.cast(value, tf.float32), [-1, features])

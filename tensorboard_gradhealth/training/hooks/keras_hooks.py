@@ -17,7 +17,7 @@ import keras
 import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import StepContext
-from tensorboard_gradhealth.signals._norm import compiled_by_xla
+from tensorboard_gradhealth.signals._norm import compiled_by_xla, half_squared_norm
 from tensorboard_gradhealth.training.device.instrument import Instrument
 from tensorboard_gradhealth.training.device.recorder import StepRecorder
 from tensorboard_gradhealth.training.guard import Guard
@@ -64,7 +64,7 @@ class KerasHooks:
         self._optimizers = OptimizerHooks(model, instrument, recorder, guard)
         self._activations = ActivationHooks(model, instrument, recorder, guard)
         self._probes = Probes(instrument, guard)
-        self._direction = DirectionHooks(instrument)
+        self._direction = DirectionHooks(instrument, recorder)
         self._data = DataHooks(model, instrument)
         self._others = {other.number: ReplicaHooks(model, other, guard) for other in others}
         self._loss: Tensor | None = None
@@ -109,6 +109,8 @@ class KerasHooks:
         self._patches.wrap(self.model, "train_step", self._train_step)
         self._patches.wrap(self.model, "compute_loss", self._compute_loss)
         self._optimizers.install(self._patches)
+        for optimizer in keras_model.optimizers(self.model):
+            self._patches.wrap(optimizer, "apply", self._apply)
         self._activations.install(self._patches)
         for other in self._others.values():
             other.install(self._patches)
@@ -128,6 +130,11 @@ class KerasHooks:
             return
         self._set_lean(lean)
         self._lay_in(self._functions.get(lean))
+
+    def note(self) -> None:
+        """Prepares, between two steps, for one that is measured in full and follows on others."""
+        with self._guard.protect("update_cosine"):
+            self._direction.note(self._optimizers.rows)
 
     def remove(self) -> None:
         """Takes every hook back. The functions are kept, for another fit of the same model."""
@@ -195,11 +202,19 @@ class KerasHooks:
         loss = self._loss
         if loss is None and isinstance(logs, dict):
             loss = logs.get("loss")  # a custom step that does not call `compute_loss`
-        self._activations.finish(loss)
+        self._activations.finish()
         self._direction.finish(self._optimizers.rows())
         inputs = self._data.float_inputs
         self._instrument.step(StepContext(loss, self._optimizers.learning_rate, inputs=inputs))
         self._recorder.commit()
+
+    def _apply(self, original: Any, grads: Any, trainable_variables: Any = None) -> Any:
+        """Searches activations before weights change, where a step computes the loss by itself."""
+        grads = list(grads)
+        if self._recorder.recording and self._recorder.in_step:
+            with self._guard.protect("activations"):
+                self._activations.search(lambda: tf.math.is_finite(_size(grads)))
+        return original(grads, trainable_variables)
 
     def _compute_loss(self, original: Any, *args: Any, **kwargs: Any) -> Any:
         loss = original(*args, **kwargs)
@@ -210,12 +225,22 @@ class KerasHooks:
         other = self._others.get(distribution.replica())
         if self._recorder.recording:
             self._loss = whole
+            with self._guard.protect("activations"):
+                self._activations.search(lambda: tf.reduce_all(tf.math.is_finite(loss)))
             with self._guard.protect("labels"):
                 self._data.labels(**named)
         elif other is not None and other.recorder.recording:
+            other.led_to(loss)
             with self._guard.protect("labels of the other replicas"):
                 other.data.labels(**named)
         return loss
+
+
+def _size(gradients: Sequence[Any]) -> Tensor:
+    """Returns float32 `[]`: a sum over gradients that is not finite if one of them is not."""
+    known = [gradient for gradient in gradients if gradient is not None]
+    dense = [each.values if isinstance(each, tf.IndexedSlices) else each for each in known]
+    return tf.add_n([half_squared_norm(each) for each in dense])
 
 
 def _build_optimizer(model: keras.Model) -> None:

@@ -86,7 +86,7 @@ class LoopHooks:
         self._patches = Patches()
         self._probes = Probes(instrument, guard)
         self._optimizers = OptimizerHooks(trained, instrument, recorder, guard)
-        self._direction = DirectionHooks(instrument)
+        self._direction = DirectionHooks(instrument, recorder)
         self._others: dict[int, ReplicaHooks] = {}
         if model is not None:
             self._others = {other.number: ReplicaHooks(model, other, guard) for other in others}
@@ -144,6 +144,11 @@ class LoopHooks:
         left_out = self._instrument.left_out
         for recorder in self._recorders():
             recorder.left_out = left_out
+
+    def note(self) -> None:
+        """Prepares, between two steps, for one that is measured in full and follows on others."""
+        with self._guard.protect("update_cosine"):
+            self._direction.note(self._optimizers.rows)
 
     def finish(self, loss: Tensor | None) -> None:
         """Gathers what the step that was just taken left, and its loss, float `[]`."""

@@ -17,12 +17,12 @@ SOON = 20
 SAMPLE_EVERY = 10
 """Steps from one that is measured in full to the next, once `DENSE_STEPS` are over, at least."""
 
-SHARE = 20
+SHARE = 10
 STRETCH = 5
-"""Intervals grow with the run, to a twentieth of it, until they are five times as long.
+"""Intervals grow with the run, to a tenth of it, until they are five times as long.
 
-So what happens is seen within a twentieth of the run's length, early and late, while a long run,
-where time matters, is slowed less and less.
+So what happens is seen within a tenth of the run's length, early and late, while a long run, where
+time matters, is slowed less and less.
 """
 
 
@@ -101,6 +101,10 @@ class SampleCadence:
     def due(self, step: int) -> bool:
         """Whether to measure the `step`-th step in full."""
         return step < DENSE_STEPS or step >= self._next
+
+    def near(self, step: int) -> bool:
+        """Whether to measure the `step`-th step or the one after it in full."""
+        return self.due(step) or self.due(step + 1)
 
     def measured(self, step: int) -> None:
         """Says that the step is measured in full."""
