@@ -1,9 +1,11 @@
 """What measuring costs per training step: `python -m benchmarks.overhead`.
 
 All arms train the same network in one process and take turns, a few steps each, so that a machine
-that is busy with something else slows all of them alike. What counts is CPU time. Of each arm three
-ratios to plain training are printed: of the shortest rounds, the median of the rounds' own, and of
-all rounds together. Only the last one has the rare looks of `full` at the curvature in it.
+that is busy with something else slows all of them alike. Then they are built anew: where the memory
+of an arm lies is chance, and makes two equal ones differ by up to 3 %. What counts is CPU time. Of
+each arm three ratios to plain training are printed: of the shortest rounds, the median of the
+rounds' own, and of all rounds together. Only the last one has the rare looks of `full` at the
+curvature in it.
 """
 
 from __future__ import annotations
@@ -92,20 +94,37 @@ def _summarised(model: keras.Model, log_dir: Path, histograms: bool) -> keras.Mo
 
 def measure(
     network: str, names: Sequence[str], rounds: int, steps: int, jit: bool
-) -> dict[str, list[float]]:
-    """Returns the CPU time per step in seconds, by arm, one per round."""
+) -> list[dict[str, float]]:
+    """Returns the CPU time per step in seconds, by arm, of each round."""
     with tempfile.TemporaryDirectory() as directory:
         arms = [Arm(name, network, Path(directory) / str(i), jit) for i, name in enumerate(names)]
         for arm in arms:
             arm.run(WARM_UP)
-        times = [{arm.name: arm.run(steps) for arm in arms} for _ in range(rounds)]
-    return {name: [taken[name] for taken in times] for name in names}
+        return [{arm.name: arm.run(steps) for arm in arms} for _ in range(rounds)]
+
+
+def compare(options: argparse.Namespace, network: str, jit: bool) -> None:
+    """Prints the rows of one network."""
+    # Summaries cannot be compiled by XLA.
+    names = [name for name in options.arms if not (jit and name.startswith("tf.summary"))]
+    times: list[dict[str, float]] = []
+    for build in range(options.builds):
+        order = names[::-1] if build % 2 else names
+        times += measure(network, ["plain", *order], options.rounds, options.steps, jit)
+    plain = [taken["plain"] for taken in times]
+    print(f"| {network} | {jit} | plain, {1000 * min(plain):.1f} ms | 1 | 1 | 1 |")
+    for name in names:
+        own = [taken[name] for taken in times]
+        middle = statistics.median(t / p for t, p in zip(own, plain, strict=True))
+        figures = f"{min(own) / min(plain):.3f} | {middle:.3f} | {sum(own) / sum(plain):.3f}"
+        print(f"| {network} | {jit} | {name} | {figures} |", flush=True)
 
 
 def main() -> None:
     """Prints the table."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=60)
+    parser.add_argument("--builds", type=int, default=2, help="of all arms, one after the other")
+    parser.add_argument("--rounds", type=int, default=30, help="of each build")
     parser.add_argument("--steps", type=int, default=10, help="per arm and round")
     parser.add_argument("--networks", nargs="+", choices=NETWORKS, default=list(NETWORKS))
     parser.add_argument("--arms", nargs="+", choices=ARMS, default=ARMS)
@@ -114,17 +133,7 @@ def main() -> None:
     print("| network | compiled by XLA | arm | shortest rounds | median round | all |")
     print("|---|---|---|---|---|---|")
     for network, jit in itertools.product(options.networks, options.jit):
-        # Summaries cannot be compiled by XLA.
-        names = [name for name in options.arms if not (jit and name.startswith("tf.summary"))]
-        times = measure(network, ["plain", *names], options.rounds, options.steps, bool(jit))
-        plain = times.pop("plain")
-        print(f"| {network} | {bool(jit)} | plain, {1000 * min(plain):.1f} ms | 1 | 1 | 1 |")
-        for name, taken in times.items():
-            middle = statistics.median(t / p for t, p in zip(taken, plain, strict=True))
-            ratio = min(taken) / min(plain)
-            whole = sum(taken) / sum(plain)
-            figures = f"{ratio:.3f} | {middle:.3f} | {whole:.3f}"
-            print(f"| {network} | {bool(jit)} | {name} | {figures} |", flush=True)
+        compare(options, network, bool(jit))
 
 
 if __name__ == "__main__":
