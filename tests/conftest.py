@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 from collections.abc import Iterator
 
 import pytest
 from playwright.sync_api import Browser, sync_playwright
+
+from tests.effort import ONE_THREAD
+
+os.environ.setdefault(ONE_THREAD, "1")  # before anybody imports TensorFlow
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 

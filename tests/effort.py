@@ -6,6 +6,9 @@ import os
 
 from hypothesis import HealthCheck, settings
 
+ONE_THREAD = "TF_NUM_INTRAOP_THREADS"
+"""Tests run side by side, one per core: the threads of each would only wait for the others'."""
+
 THOROUGH = os.environ.get("GRADHEALTH_TRUST") == "1"
 
 
@@ -23,3 +26,8 @@ def examples(usual: int, thorough: int) -> settings:
         deadline=None,  # the machine may be busy
         suppress_health_check=list(HealthCheck),
     )
+
+
+def of_users() -> dict[str, str]:
+    """Returns the environment as users have it, with as many threads as there are cores."""
+    return {name: value for name, value in os.environ.items() if name != ONE_THREAD}

@@ -14,6 +14,7 @@ import pytest
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.training.guard import MonitorWarning
 from tensorboard_gradhealth.training.hooks.keras_hooks import hooked
+from tests.effort import of_users
 from tests.logs import read_run
 from tests.training import models
 from tests.training.courses import Meanwhile, fit
@@ -42,7 +43,7 @@ def observer(log_dir: Path, **options: Any) -> gradhealth.HealthCallback:
 @pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical_whatever_happens_to_a_fit() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity", "courses"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=of_users(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
 
 

@@ -16,6 +16,7 @@ import tensorboard_gradhealth as gradhealth
 from demo import article
 from tensorboard_gradhealth.storage.reader import RunReader, open_log_dir
 from tensorboard_gradhealth.training.guard import MonitorWarning
+from tests.effort import of_users
 from tests.training import models
 from tests.training.unmeasured import unmeasured
 
@@ -270,5 +271,5 @@ def test_an_uncompiled_model_is_refused(tmp_path: Path) -> None:
 @pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical() -> None:
     command = [sys.executable, "-m", "tests.training.bit_identity"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=of_users(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]

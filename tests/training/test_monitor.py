@@ -16,6 +16,7 @@ import tensorflow as tf
 import tensorboard_gradhealth as gradhealth
 from tensorboard_gradhealth.training.guard import MonitorWarning
 from tensorboard_gradhealth.types import NOT_MEASURED
+from tests.effort import of_users
 from tests.logs import read_run
 from tests.training import loops, models
 
@@ -364,5 +365,5 @@ def test_bad_arguments_are_refused_before_the_first_step(
 @pytest.mark.timeout(1800)  # on a busy machine, too
 def test_final_weights_are_bit_identical() -> None:
     command = [sys.executable, "-m", "tests.training.loop_identity"]
-    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    result = subprocess.run(command, env=of_users(), capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout + result.stderr[-2000:]
