@@ -95,18 +95,19 @@ class ActivationHooks:
             self._seen.clear()
             self._searched = 0
 
-    def search(self, sound: Callable[[], Tensor]) -> None:
+    def search(self, led_to: Callable[[], Tensor]) -> None:
         """Searches what was seen since the last search for NaN, where there may be any.
 
         It computes activations once more, so it has to come before the weights are changed.
 
         Args:
-          sound: Returns bool `[]`: whether what these activations led to is finite.
+          led_to: Returns float, of any shape: what is not finite if one of the activations is not.
         """
         seen, self._searched = self._seen[self._searched :], len(self._seen)
         if seen and self._instrument.measures("output"):
+            sound = tf.reduce_all(tf.math.is_finite(led_to()))
             names = [each.row.name for each in seen]
-            self._instrument.outputs_behind(sound(), names, [each.again for each in seen])
+            self._instrument.outputs_behind(sound, names, [each.again for each in seen])
 
     def finish(self) -> None:
         """Measures what was seen in the step: activations of equal shape and function together.

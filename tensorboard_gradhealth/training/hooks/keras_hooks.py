@@ -202,6 +202,8 @@ class KerasHooks:
         loss = self._loss
         if loss is None and isinstance(logs, dict):
             loss = logs.get("loss")  # a custom step that does not call `compute_loss`
+        if loss is not None:
+            self._activations.search(lambda: loss)
         self._activations.finish()
         self._direction.finish(self._optimizers.rows())
         inputs = self._data.float_inputs
@@ -213,7 +215,7 @@ class KerasHooks:
         grads = list(grads)
         if self._recorder.recording and self._recorder.in_step:
             with self._guard.protect("activations"):
-                self._activations.search(lambda: tf.math.is_finite(_size(grads)))
+                self._activations.search(lambda: _size(grads))
         return original(grads, trainable_variables)
 
     def _compute_loss(self, original: Any, *args: Any, **kwargs: Any) -> Any:
@@ -226,7 +228,7 @@ class KerasHooks:
         if self._recorder.recording:
             self._loss = whole
             with self._guard.protect("activations"):
-                self._activations.search(lambda: tf.reduce_all(tf.math.is_finite(loss)))
+                self._activations.search(lambda: loss)
             with self._guard.protect("labels"):
                 self._data.labels(**named)
         elif other is not None and other.recorder.recording:

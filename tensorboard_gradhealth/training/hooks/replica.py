@@ -13,7 +13,6 @@ from typing import Any
 import keras
 import numpy as np
 import numpy.typing as npt
-import tensorflow as tf
 
 from tensorboard_gradhealth.signals._base import Merge, Signal, StepContext
 from tensorboard_gradhealth.training.device.instrument import Instrument
@@ -112,7 +111,7 @@ class ReplicaHooks:
     def led_to(self, loss: Tensor) -> None:
         """Searches the activations for NaN where `loss`, float, that they led to, is not finite."""
         with self._guard.protect("activations of the other replicas"):
-            self._activations.search(lambda: tf.reduce_all(tf.math.is_finite(loss)))
+            self._activations.search(lambda: loss)
 
     def gather(self) -> None:
         """Writes down what a step of somebody's own loop left."""
