@@ -1,7 +1,7 @@
 """Injects faults and fuzzes for as long as it takes, and prints how often: `make trust`.
 
-The tests are those of `make test` below tests/demo, tests/faults, tests/fuzz and tests/numbers;
-there they try a little, here in earnest. What each of them has done it tells by `record_property`.
+The tests are those of `make test` below tests/faults, tests/fuzz and tests/numbers; there they try
+a little, here in earnest. What each of them has done it tells by `record_property`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
-FOLDERS = ("tests/demo", "tests/faults", "tests/fuzz", "tests/numbers")
+FOLDERS = ("tests/faults", "tests/fuzz", "tests/numbers")
 COUNTS = ("faults injected", "requests fuzzed", "logs fuzzed")
 VERSIONS = ROOT / "docs" / "versions.md"
 """What `make matrix` leaves: one row for each combination of versions."""
